@@ -10,7 +10,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-
 _MINTED = object()
 
 
@@ -20,7 +19,7 @@ class NotPermitted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave for one adapter to act: call, epoch, allowed origins and a deadline. Not constructible outside."""
+    """Leave for one adapter to act: call, epoch, allowed origins, a deadline. Not constructible outside."""
 
     tool_call_id: UUID
     epoch: int
@@ -34,7 +33,7 @@ class Permit:
             raise TypeError("a Permit is minted by the gateway, never constructed")
 
     def demand(self, operation_prefix: str, url: str, now: datetime) -> float:
-        """Return the seconds left, or raise `NotPermitted` (nothing was sent) when this permit does not cover it."""
+        """Return the seconds left; raise `NotPermitted` (nothing was sent) where this permit ends."""
         if not self.operation.startswith(operation_prefix):
             raise NotPermitted(f"the permit is for {self.operation}, not {operation_prefix}")
         if origin_of(url) not in self.origins:
@@ -48,7 +47,7 @@ class Permit:
 def mint(
     *, tool_call_id: UUID, epoch: int, operation: str, origins: frozenset[str], deadline: datetime
 ) -> Permit:
-    """Danger: this is the power to act. Called by the gateway after a committed claim, and by nothing else."""
+    """Danger: this is the power to act. Only the gateway calls it, after a committed claim."""
     return Permit(tool_call_id, epoch, operation, origins, deadline, _MINTED)
 
 
