@@ -1,0 +1,39 @@
+"""Accounts: tenants, people, memberships, sessions, projects.
+
+Owns those tables. Promises that a password is stored as argon2id, a session as the SHA-256 of its token, and
+that whoever asks for an object of another account hears that there is none.
+"""
+
+from trinity.accounts.commands import NewProject, create_account, create_project, create_user
+from trinity.accounts.permissions import PERMISSIONS, Permission, may
+from trinity.accounts.queries import (
+    Member,
+    Project,
+    account_ids,
+    get_member,
+    get_project,
+    list_members,
+    list_projects,
+)
+from trinity.accounts.sessions import SignedIn, find_session, sign_in, sign_out
+
+__all__ = [
+    "PERMISSIONS",
+    "Member",
+    "NewProject",
+    "Permission",
+    "Project",
+    "SignedIn",
+    "account_ids",
+    "create_account",
+    "create_project",
+    "create_user",
+    "find_session",
+    "get_member",
+    "get_project",
+    "list_members",
+    "list_projects",
+    "may",
+    "sign_in",
+    "sign_out",
+]

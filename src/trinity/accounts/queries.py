@@ -1,0 +1,74 @@
+"""Reading people and projects."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from trinity.errors import NotFound
+from trinity.store.database import Database, Tx
+
+PAGE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in this account."""
+
+    user_id: UUID
+    email: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project and the mailbox it writes from (`mailbox` is None until one is connected)."""
+
+    id: UUID
+    name: str
+    summary: str
+    undo_window_s: int
+    integration_id: UUID | None
+    mailbox: str | None
+    aliases: list[str]
+    created_at: datetime
+
+
+_PROJECT = """
+    select p.id, p.name, p.summary, p.undo_window_s, p.integration_id, i.address as mailbox,
+           coalesce(i.aliases, '{}') as aliases, p.created_at
+    from projects p left join integrations i on i.account_id = p.account_id and i.id = p.integration_id
+"""
+_MEMBER = "select u.id as user_id, u.email, u.name, m.role from memberships m join users u on u.id = m.user_id"
+
+
+async def account_ids(db: Database) -> list[UUID]:
+    """Every account, oldest first: for cron and start-up, which begin without one."""
+    async with db.transaction(None) as tx:
+        return [row["id"] for row in await tx.all("select trinity_account_ids() as id")]
+
+
+async def get_member(tx: Tx, user_id: UUID) -> Member:
+    """One member, or `NotFound`."""
+    row = await tx.one(f"{_MEMBER} where m.user_id = %(id)s and u.disabled_at is null", {"id": user_id})
+    if row is None:
+        raise NotFound("member")
+    return Member(**row)
+
+
+async def list_members(tx: Tx) -> list[Member]:
+    """Everybody in the account."""
+    return [Member(**row) for row in await tx.all(f"{_MEMBER} order by u.email limit {PAGE_MAX}")]
+
+
+async def get_project(tx: Tx, project_id: UUID) -> Project:
+    """One project, or `NotFound`."""
+    row = await tx.one(f"{_PROJECT} where p.id = %(id)s", {"id": project_id})
+    if row is None:
+        raise NotFound("project")
+    return Project(**row)
+
+
+async def list_projects(tx: Tx) -> list[Project]:
+    """The account's projects, newest first."""
+    return [Project(**row) for row in await tx.all(f"{_PROJECT} order by p.id desc limit {PAGE_MAX}")]

@@ -1,0 +1,58 @@
+"""Tables of runs: what an agent was asked to do, what it did, and the lease it did it under."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
+
+RUN_STATES = ("queued", "running", "waiting", "completed", "failed", "stopped")
+
+runs = tenant_table(
+    "runs",
+    key("project_id"),
+    text("goal"),
+    text("contact_addr", is_optional=True),
+    text("contact_name", is_optional=True),
+    text("state"),
+    text("outcome", is_optional=True),
+    text("isolation", is_optional=True),
+    text("package_sha256", is_optional=True),
+    Column("started_by", Uuid(), ForeignKey("users.id"), nullable=False),
+    moment("created_at"),
+    moment("started_at", is_optional=True),
+    moment("finished_at", is_optional=True),
+    same_account("project_id", "projects"),
+    CheckConstraint(f"state in {RUN_STATES}", name="state"),
+)
+
+run_leases = tenant_table(
+    "run_leases",
+    key("run_id"),
+    blob("token_sha256"),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("revoked_at", is_optional=True),
+    same_account("run_id", "runs"),
+    UniqueConstraint("token_sha256"),
+)
+
+run_events = tenant_table(
+    "run_events",
+    key("run_id"),
+    text("kind"),
+    Column("body", JSONB(), nullable=False),
+    moment("created_at"),
+    same_account("run_id", "runs"),
+    Index(None, "account_id", "run_id", "id"),
+    is_partitioned=True,
+)
+
+drafts = tenant_table(
+    "drafts",
+    key("run_id"),
+    text("title"),
+    text("body"),
+    text("sha256"),
+    moment("created_at"),
+    same_account("run_id", "runs"),
+)

@@ -1,0 +1,10 @@
+"""Audit: what happened and who did it, as insert-only rows in the transaction that they describe.
+
+Owns `audit_events` and `incidents`. Promises that an event's facts are canonical JSON whose personal part is
+kept apart (`private`, under a salted commitment), so that it can be erased and the evidence still verifies.
+"""
+
+from trinity.audit.commands import record, record_incident
+from trinity.audit.queries import Event, Incident, list_events, list_incidents
+
+__all__ = ["Event", "Incident", "list_events", "list_incidents", "record", "record_incident"]
