@@ -1,1 +1,56 @@
-""""""
+"""Effects: the ToolCall, its envelope, the steps taken and what the provider said about them.
+
+Owns `tool_calls`, `envelopes`, `idempotency_keys`, `attempts`, `receipts`. Promises that an idempotency key
+means one content for ever (I7), that a step is written down before it is taken (I5), and that a step or a
+settlement of a past lease epoch is refused. The claim and the settlement are the gateway's statements.
+"""
+
+from trinity.effects.commands import (
+    Bound,
+    StaleLease,
+    begin_attempt,
+    end_call,
+    finish_attempt,
+    insert_bound,
+    lock_call,
+    make_ready,
+    reserve_key,
+    set_proof_state,
+    write_receipt,
+)
+from trinity.effects.queries import (
+    Attempt,
+    Receipt,
+    StoredEnvelope,
+    ToolCall,
+    find_by_key,
+    get_envelope,
+    get_tool_call,
+    list_attempts,
+    list_receipts,
+    list_tool_calls,
+)
+
+__all__ = [
+    "Attempt",
+    "Bound",
+    "Receipt",
+    "StaleLease",
+    "StoredEnvelope",
+    "ToolCall",
+    "begin_attempt",
+    "end_call",
+    "find_by_key",
+    "finish_attempt",
+    "get_envelope",
+    "get_tool_call",
+    "insert_bound",
+    "list_attempts",
+    "list_receipts",
+    "list_tool_calls",
+    "lock_call",
+    "make_ready",
+    "reserve_key",
+    "set_proof_state",
+    "write_receipt",
+]

@@ -1,1 +1,10 @@
-""""""
+"""Sources: every piece of text with its origin and release state.
+
+Owns `sources`. Promises that an agent sees ids, sizes, times and enumerations of what is quarantined and no
+text of it, and that only a person with the role releases (I9).
+"""
+
+from trinity.sources.commands import NewSource, add_source, decide_release
+from trinity.sources.queries import Source, get_source, list_released, list_sources
+
+__all__ = ["NewSource", "Source", "add_source", "decide_release", "get_source", "list_released", "list_sources"]
