@@ -2,7 +2,8 @@
 
 Promises: it survives what machines do to it (kill -9, power, a half-done first start, a recycled process
 number, two starts at once), it never runs as root, nobody gets in without the password (SCRAM, on a socket in a
-private directory, no trusted connection of any kind), and `stop` leaves no process behind.
+private directory, no trusted connection of any kind), and `stop` leaves no process behind. Linux only: it
+knows its processes by /proc. Elsewhere, set DATABASE_URL.
 
 `home/postgres`          the server's place: data, socket, log, copied binaries. Where the server's own user can't
                          get there (root, home below a private directory) it is a symbolic link to the real one.
@@ -30,6 +31,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 ORPHANS_TIMEOUT_S = 5.0
 INITDB_TIMEOUT_S = 120.0
+LOCK_TIMEOUT_S = 180.0
+"""Longer than another process's whole first start."""
 POLL_S = 0.005
 PORT_TRIES = 5
 LOG_BYTES_MAX = 10_000_000
@@ -73,6 +76,7 @@ class EmbeddedServer:
                 binaries, place = prepare(self.home, self.bin_dir)
                 if self._running(place) is None:
                     self._clear_away_the_dead(place)
+                    place.make_directories()
                     if not place.data.exists():
                         _initialise(binaries, place, is_durable=(settings or {}).get("fsync") != "off")
                     place.check_version(binaries)
@@ -136,10 +140,21 @@ class EmbeddedServer:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.home / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor)
             yield
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise EmbeddedServerError("another process holds the embedded server's lock") from error
+            time.sleep(POLL_S)
 
 
 def _initialise(binaries: Binaries, place: Place, *, is_durable: bool) -> None:
@@ -152,16 +167,18 @@ def _initialise(binaries: Binaries, place: Place, *, is_durable: bool) -> None:
             f"--pwfile={password_file}",
             *(() if is_durable else ("--no-sync",)),
         ]
+        env = place.child_env()
+        # An initdb that outlived us would go on writing below the feet of the next start.
+        confined = host.child_command(command, host.Confinement(user=place.user), env)
         done = subprocess.run(
-            command,
+            confined,
             cwd="/",
-            env=place.child_env(),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=INITDB_TIMEOUT_S,
             check=False,
-            **place.identity(),  # type: ignore[call-overload]
         )
     if done.returncode != 0:
         raise EmbeddedServerError(f"initdb failed: {done.stdout.decode(errors='replace')[-LOG_TAIL_CHARS:]}")
@@ -225,8 +242,8 @@ def _address(place: Place) -> dict[str, str]:
 def _url(place: Place) -> str:
     """The administrator's URL, from what the running server says about itself."""
     address = place.recorded_address()
-    where = quote(address.host, safe="")
-    return f"postgresql://{ADMIN_ROLE}:{quote(place.password(), safe='')}@/postgres?host={where}&port={address.port}"
+    who = f"{ADMIN_ROLE}:{quote(place.password(), safe='')}"
+    return f"postgresql://{who}@/postgres?host={quote(address.host, safe='')}&port={address.port}"
 
 
 def _wait_until_gone(directory: Path, timeout_s: float) -> None:

