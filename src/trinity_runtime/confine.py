@@ -12,7 +12,7 @@ import signal
 import sys
 from dataclasses import dataclass
 
-from trinity_runtime import landlock, limits
+from trinity_runtime import landlock, limits, seccomp
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS = 4, 38, 39
 
@@ -33,11 +33,12 @@ LATE_MODULES = (
 
 @dataclass(frozen=True)
 class Confinement:
-    """What holds for this process: its user, the Landlock ABI in force (0: none), no new privileges."""
+    """What holds for this process: its user, the Landlock ABI in force (0: none), no new privileges, a filter."""
 
     uid: int
     landlock_abi: int
     no_new_privs: bool
+    has_filter: bool
 
     def as_dict(self) -> dict[str, object]:
         """The structured form that the door and the parent process are told."""
@@ -52,7 +53,8 @@ class Confinement:
             else "the network is not limited"
         )
         privileges = "no new privileges" if self.no_new_privs else "privileges could not be fixed"
-        return f"Runtime confined: user id {self.uid}, {privileges}, {files}, {network}."
+        calls = "no other process can be started or touched" if self.has_filter else "system calls are not limited"
+        return f"Runtime confined: user id {self.uid}, {privileges}, {files}, {network}, {calls}."
 
 
 def confine(port: int) -> Confinement:
@@ -61,7 +63,7 @@ def confine(port: int) -> Confinement:
         importlib.import_module(name)
     _limit_resources()
     if sys.platform != "linux":
-        return Confinement(os.getuid(), 0, False)
+        return Confinement(os.getuid(), 0, False, False)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -72,7 +74,8 @@ def confine(port: int) -> Confinement:
             landlock.restrict(libc, abi, readable=_python_files(), port=port)
         except OSError:
             abi = 0
-    return Confinement(os.getuid(), abi, has_no_new_privs)
+    has_filter = has_no_new_privs and seccomp.restrict(libc)
+    return Confinement(os.getuid(), abi, has_no_new_privs, has_filter)
 
 
 def _limit_resources() -> None:

@@ -23,6 +23,9 @@ REPORT_BYTES_MAX = 4_096
 CHUNK_BYTES = 4_096
 REAP_SECONDS_MAX = 10.0
 
+SECCOMP_FILTER = "2"
+"""What /proc/PID/status says when a process is under a filter (proc(5))."""
+
 EXIT_FINISHED, EXIT_ERROR, EXIT_LEASE_GONE = 0, 1, 3
 EXIT_TIMED_OUT = 124
 """What `RuntimeExit.code` says when the time was up and the process was killed."""
@@ -151,7 +154,10 @@ def _sentence(wanted: SystemUser, report: dict[str, object], pid: int) -> str:
     has_fixed = facts["NoNewPrivs"] == "1" if "NoNewPrivs" in facts else report.get("no_new_privs") is True
     abi = report.get("landlock_abi")
     landlock = f"Landlock {abi}" if isinstance(abi, int) and abi > 0 else "no Landlock"
-    return f"{who}, {landlock}, {'no new privileges' if has_fixed else 'privileges not fixed'}"
+    parts = [who, landlock, "no new privileges" if has_fixed else "privileges not fixed"]
+    if facts.get("Seccomp") == SECCOMP_FILTER:
+        parts.append("system call filter")
+    return ", ".join(parts)
 
 
 def _kernel_facts(pid: int) -> dict[str, str]:
