@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trinity.errors import NotFound
-from trinity.store.database import Row, Tx
+from trinity.store.database import Tx
 
 PAGE_MAX = 200
 _SELECT = """
@@ -79,8 +79,4 @@ async def list_decisions(tx: Tx, request_id: UUID) -> list[DecisionMade]:
         """,
         {"id": request_id},
     )
-    return [DecisionMade(**_bytes(row)) for row in rows]
-
-
-def _bytes(row: Row) -> Row:
-    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+    return [DecisionMade(**row) for row in rows]

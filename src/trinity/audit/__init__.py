@@ -4,7 +4,16 @@ Owns `audit_events` and `incidents`. Promises that an event's facts are canonica
 kept apart (`private`, under a salted commitment), so that it can be erased and the evidence still verifies.
 """
 
-from trinity.audit.commands import record, record_incident
+from trinity.audit.commands import INSERT_SELECT, event_params, record, record_incident
 from trinity.audit.queries import Event, Incident, list_events, list_incidents
 
-__all__ = ["Event", "Incident", "list_events", "list_incidents", "record", "record_incident"]
+__all__ = [
+    "INSERT_SELECT",
+    "Event",
+    "Incident",
+    "event_params",
+    "list_events",
+    "list_incidents",
+    "record",
+    "record_incident",
+]

@@ -14,12 +14,13 @@ from trinity.store.database import Tx
 
 SALT_BYTES = 16
 
-INSERT = """
+INSERT_SELECT = """
     insert into audit_events (account_id, id, kind, actor_kind, actor_id, subject_kind, subject_id,
                               facts, private, salt, created_at)
-    values (%(account_id)s, %(event_id)s, %(event_kind)s, %(actor_kind)s, %(actor_id)s, %(subject_kind)s,
-            %(subject_id)s, %(facts)s, %(private)s, %(salt)s, %(event_at)s)
+    select %(account_id)s, %(event_id)s, %(event_kind)s, %(actor_kind)s, %(actor_id)s, %(subject_kind)s,
+           %(subject_id)s::uuid, %(facts)s, %(private)s::bytea, %(salt)s, %(event_at)s
 """
+"""Completed with `from …` by statements that write the event only together with what it describes."""
 
 
 def event_params(
@@ -30,7 +31,7 @@ def event_params(
     facts: Mapping[str, object],
     private: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """The parameters of `INSERT`, for statements that write the event together with what it describes."""
+    """The parameters of `INSERT_SELECT`."""
     salt = secrets.token_bytes(SALT_BYTES)
     hidden = canonical_bytes(private) if private else None
     said = dict(facts) | ({"private_commitment": commitment_hex(salt, hidden)} if hidden else {})
@@ -59,7 +60,7 @@ async def record(
     private: Mapping[str, object] | None = None,
 ) -> None:
     """Write one event. `kind` is `noun.verb`; `facts` hold ids, digests and enumerations, `private` the personal rest."""
-    await tx.execute(INSERT, event_params(actor, kind, subject, now, facts, private))
+    await tx.execute(INSERT_SELECT, event_params(actor, kind, subject, now, facts, private))
 
 
 async def record_incident(

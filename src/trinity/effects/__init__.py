@@ -6,6 +6,7 @@ settlement of a past lease epoch is refused. The claim and the settlement are th
 """
 
 from trinity.effects.commands import (
+    RAW_BYTES_MAX,
     Bound,
     StaleLease,
     begin_attempt,
@@ -16,6 +17,7 @@ from trinity.effects.commands import (
     make_ready,
     reserve_key,
     set_proof_state,
+    touch,
     write_receipt,
 )
 from trinity.effects.queries import (
@@ -32,6 +34,7 @@ from trinity.effects.queries import (
 )
 
 __all__ = [
+    "RAW_BYTES_MAX",
     "Attempt",
     "Bound",
     "Receipt",
@@ -52,5 +55,6 @@ __all__ = [
     "make_ready",
     "reserve_key",
     "set_proof_state",
+    "touch",
     "write_receipt",
 ]

@@ -85,7 +85,7 @@ async def insert_bound(tx: Tx, bound: Bound, state: str, not_before: datetime | 
             "a": tx.account_id,
             "id": call_id,
             "project": UUID(envelope.project_id),
-            "run": envelope.run_id and UUID(envelope.run_id),
+            "run": UUID(envelope.run_id) if envelope.run_id else None,
             "integration": bound.integration_id,
             "provider": envelope.provider,
             "operation": envelope.operation,
@@ -95,7 +95,7 @@ async def insert_bound(tx: Tx, bound: Bound, state: str, not_before: datetime | 
             "state": state,
             "not_before": not_before,
             "expires": envelope.expires_at,
-            "supersedes": envelope.supersedes and UUID(envelope.supersedes),
+            "supersedes": UUID(envelope.supersedes) if envelope.supersedes else None,
             "kind": envelope.requester["kind"],
             "requester": envelope.requester["id"],
             "reason": bound.agent_reason,
@@ -116,7 +116,7 @@ async def insert_bound(tx: Tx, bound: Bound, state: str, not_before: datetime | 
             "now": now,
         },
     )
-    touch(tx, call_id, envelope.run_id and UUID(envelope.run_id))
+    touch(tx, call_id, UUID(envelope.run_id) if envelope.run_id else None)
 
 
 async def lock_call(tx: Tx, call_id: UUID) -> Row:

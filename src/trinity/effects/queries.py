@@ -7,7 +7,7 @@ from uuid import UUID
 
 from trinity.errors import NotFound
 from trinity.kit.envelope import Envelope
-from trinity.store.database import Row, Tx
+from trinity.store.database import Tx
 
 PAGE_MAX = 200
 _CALL = """
@@ -148,7 +148,7 @@ async def get_envelope(tx: Tx, call_id: UUID) -> StoredEnvelope:
     )
     if row is None:
         raise NotFound("envelope")
-    return StoredEnvelope(**_bytes(row))
+    return StoredEnvelope(**row)
 
 
 async def list_attempts(tx: Tx, call_id: UUID) -> list[Attempt]:
@@ -158,7 +158,7 @@ async def list_attempts(tx: Tx, call_id: UUID) -> list[Attempt]:
         f" from attempts where tool_call_id = %(id)s order by id limit {PAGE_MAX}",
         {"id": call_id},
     )
-    return [Attempt(**_bytes(row)) for row in rows]
+    return [Attempt(**row) for row in rows]
 
 
 async def list_receipts(tx: Tx, call_id: UUID) -> list[Receipt]:
@@ -168,8 +168,4 @@ async def list_receipts(tx: Tx, call_id: UUID) -> list[Receipt]:
         f" order by id limit {PAGE_MAX}",
         {"id": call_id},
     )
-    return [Receipt(**_bytes(row)) for row in rows]
-
-
-def _bytes(row: Row) -> Row:
-    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+    return [Receipt(**row) for row in rows]

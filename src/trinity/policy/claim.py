@@ -49,7 +49,6 @@ class ClaimFacts:
     request_digest: str | None
     request_expires_at: datetime | None
     decisions: tuple[Decision, ...]
-    starter_id: str | None
     run_state: str | None
     posture: str | None
     integration_state: str | None

@@ -1,0 +1,40 @@
+"""The gateway: the only door through which an effect leaves (I1).
+
+    propose ──► bind ──► decide ──► claim ──► act ──► settle ──► verify
+                                   (tx1)    (no tx)   (tx2)     (job)
+
+Promises that nothing unregistered runs (I2), that what was shown is what is sent (I3), that intent is durable
+before I/O (I5) and that an outside effect is never repeated blindly (I6). `advance` drives one call through
+whatever comes next; it may be called at any moment, any number of times, by any worker.
+"""
+
+from trinity.gateway.advance import Later, advance
+from trinity.gateway.decide import cancel, decide, edit, request_execution, revoke
+from trinity.gateway.house import House, Rails
+from trinity.gateway.housekeeping import expire_due, find_stuck
+from trinity.gateway.operations import OPERATIONS, Operation
+from trinity.gateway.propose import Proposal, Proposed, propose
+from trinity.gateway.spent import SpentRegister
+from trinity.gateway.verify import PROPERTIES, verify
+
+__all__ = [
+    "OPERATIONS",
+    "PROPERTIES",
+    "House",
+    "Later",
+    "Operation",
+    "Proposal",
+    "Proposed",
+    "Rails",
+    "SpentRegister",
+    "advance",
+    "cancel",
+    "decide",
+    "edit",
+    "expire_due",
+    "find_stuck",
+    "propose",
+    "request_execution",
+    "revoke",
+    "verify",
+]

@@ -1,0 +1,68 @@
+"""Typed payloads: what an action may say. Strict, closed, never repaired."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trinity.errors import Refused
+
+RECIPIENTS_MAX = 50
+TEXT_MAX = 100_000
+SUBJECT_MAX = 500
+
+Addr = Annotated[str, Field(min_length=3, max_length=254)]
+
+
+class Strict(BaseModel):
+    """No unknown field, no other type, no change after parsing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AddressIn(Strict):
+    """One recipient. A name is what the reader sees; the address is where it goes."""
+
+    addr: Addr
+    name: Annotated[str, Field(max_length=200)] = ""
+
+
+class MailPayload(Strict):
+    """`gmail.send` and `gmail.draft`."""
+
+    mailbox: Addr
+    from_alias: Addr
+    to: Annotated[list[AddressIn], Field(min_length=1, max_length=RECIPIENTS_MAX)]
+    cc: Annotated[list[AddressIn], Field(max_length=RECIPIENTS_MAX)] = []
+    bcc: Annotated[list[AddressIn], Field(max_length=RECIPIENTS_MAX)] = []
+    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX)]
+    text: Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
+    attachments: Annotated[list[str], Field(max_length=0)] = []
+    in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
+
+
+class ReplyPayload(MailPayload):
+    """`gmail.reply`: a mail in the thread of an earlier one of ours, named by its ToolCall's id."""
+
+    in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+
+
+class Problem(Strict):
+    """Where a payload is wrong, for the caller."""
+
+    field: str
+    problem: str
+    kind: Literal["payload"] = "payload"
+
+
+def parse[P: Strict](model: type[P], payload: object) -> P:
+    """The typed payload, or `Refused` with code `invalid_payload` and what is wrong where."""
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        problems = [
+            {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
+            for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        ]
+        raise Refused(
+            "invalid_payload", "The payload is not valid.", status=422, details={"problems": problems}
+        ) from error

@@ -1,0 +1,159 @@
+"""Propose: a typed action in, a ToolCall out, or a recorded refusal."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from trinity import approvals, audit, effects
+from trinity.errors import Blocked, NotFound, Reason, Refused
+from trinity.gateway.bind import Frame, bind, resolve
+from trinity.gateway.house import House, advance_job
+from trinity.gateway.operations import OPERATIONS, Operation
+from trinity.gateway.payloads import parse
+from trinity.kit.actor import Actor
+from trinity.kit.canonical import NotCanonical, canonical_bytes, check, digest_hex, parse_rfc3339
+from trinity.kit.ids import uuid7
+from trinity.store.database import Tx
+
+KEY = re.compile(r"[A-Za-z0-9._:/-]{1,200}", re.ASCII)
+REASON_MAX = 4_000
+CALLS_PER_RUN_MAX = 25
+DENIALS_RECORDED_MAX = 200
+DENIALS_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What somebody wants done. `payload` is parsed JSON, still untrusted; `reason` is the proposer's own words."""
+
+    project_id: UUID
+    operation: str
+    idempotency_key: str
+    payload: object
+    run_id: UUID | None = None
+    provider: str | None = None
+    reason: str = ""
+    supersedes: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The ToolCall that a proposal led to; `is_new` is False when the key had been used for the same content."""
+
+    tool_call_id: UUID
+    state: str
+    tier: str
+    envelope_digest: str
+    approval_id: UUID | None
+    is_new: bool
+
+
+async def propose(house: House, actor: Actor, proposal: Proposal) -> Proposed:
+    """Bind a proposal. `Blocked` for what is not registered, `Refused` with a code for what is not valid."""
+    try:
+        operation = _operation(proposal)
+        async with house.db.transaction(actor.account_id, barrier="propose") as tx:
+            return await propose_in(house, tx, actor, operation, proposal)
+    except (Blocked, Refused) as error:
+        if not isinstance(error, NotFound):
+            await _record_refusal(house, actor, proposal, error)
+        raise
+
+
+async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, proposal: Proposal) -> Proposed:
+    """The same, inside a unit of work of the caller's."""
+    now = house.clock()
+    typed_payload = _typed_bytes(proposal)
+    payload = parse(operation.payload, proposal.payload)
+    project, mailbox, thread = await resolve(tx, operation, proposal.project_id, payload)
+    call_id = uuid7(now)
+    typed_digest = digest_hex(typed_payload)
+    frame_of_key = (call_id, project.id, operation.name)
+    if earlier := await effects.reserve_key(tx, proposal.idempotency_key, typed_digest, frame_of_key, now):
+        return await _repeated(tx, earlier, typed_digest)
+    await _check_quota(tx, proposal)
+    frame = Frame(
+        call_id,
+        actor,
+        project,
+        proposal.run_id,
+        mailbox,
+        thread,
+        operation,
+        proposal.idempotency_key,
+        proposal.supersedes,
+    )
+    bound = bind(house, frame, payload, typed_payload, now)
+    bound = dataclasses.replace(bound, agent_reason=proposal.reason[:REASON_MAX])
+    envelope = bound.envelope
+    await effects.insert_bound(tx, bound, "awaiting_approval" if operation.needs_approval else "ready", None, now)
+    approval_id = None
+    if operation.needs_approval:
+        approval_id = await approvals.open_request(tx, envelope, parse_rfc3339(envelope.expires_at), now)
+    else:
+        await tx.enqueue(advance_job(tx.account_id, call_id, None))
+    facts = {
+        "operation": operation.name,
+        "tier": envelope.tier,
+        "envelope_digest": envelope.digest,
+        "mode": envelope.mode,
+    }
+    await audit.record(tx, actor, "tool_call.proposed", ("tool_call", call_id), now, facts)
+    state = "awaiting_approval" if operation.needs_approval else "ready"
+    return Proposed(call_id, state, envelope.tier, envelope.digest, approval_id, is_new=True)
+
+
+def _operation(proposal: Proposal) -> Operation:
+    operation = OPERATIONS.get(proposal.operation)
+    if operation is None or proposal.provider not in (None, operation.provider):
+        text = "This operation is not registered, so it does not exist."
+        raise Blocked([Reason("0 registry", "operation_unknown", text)])
+    if KEY.fullmatch(proposal.idempotency_key) is None:
+        raise Refused("invalid_idempotency_key", "An idempotency key is 1 to 200 of A-Z a-z 0-9 . _ : / -", status=422)
+    return operation
+
+
+def _typed_bytes(proposal: Proposal) -> bytes:
+    try:
+        checked = check(proposal.payload)
+    except NotCanonical as error:
+        raise Refused("invalid_payload", f"The payload is not canonical: {error}.", status=422) from error
+    if not isinstance(checked, dict):
+        raise Refused("invalid_payload", "The payload is not an object.", status=422)
+    return canonical_bytes(checked)
+
+
+async def _repeated(tx: Tx, earlier: tuple[UUID, str], typed_digest: str) -> Proposed:
+    call_id, first_digest = earlier
+    if first_digest != typed_digest:
+        raise Refused("idempotency_conflict", "This idempotency key was used for something else.")
+    call = await effects.get_tool_call(tx, call_id)
+    return Proposed(call.id, call.state, call.tier, call.envelope_digest, call.approval_id, is_new=False)
+
+
+async def _check_quota(tx: Tx, proposal: Proposal) -> None:
+    if proposal.run_id is None:
+        return
+    if len(await effects.list_tool_calls(tx, run_id=proposal.run_id, limit=CALLS_PER_RUN_MAX)) >= CALLS_PER_RUN_MAX:
+        raise Refused("quota", f"A run proposes at most {CALLS_PER_RUN_MAX} actions.", status=429)
+
+
+async def _record_refusal(house: House, actor: Actor, proposal: Proposal, error: Blocked | Refused) -> None:
+    """Every refusal is recorded with its reason, up to a quota, so that denials cannot fill the disk."""
+    now = house.clock()
+    async with house.db.transaction(actor.account_id) as tx:
+        recent = await tx.value(
+            "select count(*) from audit_events where kind = 'proposal.refused' and created_at > %(since)s",
+            {"since": now - DENIALS_WINDOW},
+        )
+        if recent >= DENIALS_RECORDED_MAX:
+            return
+        facts = {"operation": proposal.operation[:100], "code": error.code}
+        if isinstance(error, Blocked):
+            facts["reason"] = error.reasons[0].code
+        subject = ("run", proposal.run_id) if proposal.run_id else ("project", proposal.project_id)
+        await audit.record(tx, actor, "proposal.refused", subject, now, facts)
+        if proposal.run_id:
+            tx.notify(f"run:{proposal.run_id}")

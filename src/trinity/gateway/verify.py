@@ -1,0 +1,146 @@
+"""Verify: fetch the provider's own record of a settled effect and compare it with what was approved.
+
+Seven properties, each with a verdict and a sentence; the last is added when a packet was built and checked:
+required, exact, timely, permissioned, router-executed, receipt-matched, proof-packeted.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from trinity import approvals, audit, effects, integrations
+from trinity.effects import Receipt, StoredEnvelope, ToolCall
+from trinity.errors import ProviderError
+from trinity.gateway.house import Rails, packet_job
+from trinity.gateway.operations import OPERATIONS
+from trinity.kit.actor import Actor
+from trinity.kit.barriers import reached
+from trinity.kit.canonical import digest_hex, parse_rfc3339
+from trinity.providers.gmail import read
+from trinity.providers.gmail.compare import differences
+from trinity.store.database import Tx
+
+PROPERTIES = (
+    "required",
+    "exact",
+    "timely",
+    "permissioned",
+    "router-executed",
+    "receipt-matched",
+    "proof-packeted",
+)
+THREAD_REFERENCES_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of an effect: whether it holds, and why we say so."""
+
+    is_held: bool
+    detail: str
+
+    def as_dict(self) -> dict[str, object]:
+        """As it is stored and exported."""
+        return {"is_held": self.is_held, "detail": self.detail}
+
+
+async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
+    """Check one succeeded call against the provider's record and write a `verification` receipt."""
+    house = rails.house
+    async with house.db.transaction(account_id) as tx:
+        call = await effects.get_tool_call(tx, call_id)
+        receipts = await effects.list_receipts(tx, call_id)
+        mailbox = await integrations.get_mailbox(tx, call.integration_id)
+        stored = await effects.get_envelope(tx, call_id)
+    if call.state != "succeeded" or any(one.kind == "verification" for one in receipts):
+        return
+    settled = next(one for one in receipts if one.kind in ("sent", "draft"))
+    record = await _record(rails, account_id, call, mailbox, settled)
+    reached("verify.before_commit")
+    async with house.db.transaction(account_id) as tx:
+        await effects.lock_call(tx, call_id)
+        if any(one.kind == "verification" for one in await effects.list_receipts(tx, call_id)):
+            return
+        await _write(rails, tx, call, stored, settled, record)
+    reached("verify.after_commit")
+
+
+async def _record(
+    rails: Rails, account_id: UUID, call: ToolCall, mailbox: integrations.Mailbox, settled: Receipt
+) -> read.SentMessage | None:
+    """The provider's record, or None where it has none (any more). A provider that is away raises, and we come back."""
+    client = await rails.client(account_id, mailbox)
+    try:
+        return await read.sent_message(client, settled.facts["message_id"])
+    except ProviderError as error:
+        if error.code == "declined":
+            return None
+        raise
+
+
+async def _write(
+    rails: Rails, tx: Tx, call: ToolCall, stored: StoredEnvelope, settled: Receipt, record: read.SentMessage | None
+) -> None:
+    now = rails.house.clock()
+    different: tuple[str, ...] = ("the provider has no record",)
+    if record is not None:
+        different = differences(stored.payload, record.raw)
+        headers = {name.lower(): value for name, value in record.headers}
+        facts = {
+            "message_id": record.message_id,
+            "thread_id": record.thread_id,
+            "wire_message_id": record.wire_message_id,
+            "references": headers.get("references", "").split()[:THREAD_REFERENCES_MAX],
+            "subject": headers.get("subject", ""),
+            "label_ids": list(record.label_ids),
+            "rfc822_sha256": digest_hex(record.raw),
+        }
+        await effects.write_receipt(tx, call.id, "provider_record", facts, record.response, now)
+    properties = await _properties(tx, call, stored, settled, record, different)
+    found: dict[str, object] = {
+        "properties": {name: one.as_dict() for name, one in properties.items()},
+        "differences": list(different),
+    }
+    raw = stored.canonical
+    await effects.write_receipt(tx, call.id, "verification", found, raw, now)
+    is_good = all(one.is_held for one in properties.values())
+    if not is_good:
+        await effects.set_proof_state(tx, call.id, "degraded" if record else "manual_review_required")
+        said = {"failed": [name for name, one in properties.items() if not one.is_held]}
+        await audit.record_incident(tx, "verification_failed", call.id, now, said, is_critical=True)
+    actor = Actor.system(tx.account_id, "gateway")
+    checked: dict[str, object] = {"is_good": is_good, "held": [name for name, one in properties.items() if one.is_held]}
+    await audit.record(tx, actor, "tool_call.verified", ("tool_call", call.id), now, checked)
+    await tx.enqueue(packet_job(tx.account_id, call.id))
+
+
+async def _properties(
+    tx: Tx,
+    call: ToolCall,
+    stored: StoredEnvelope,
+    settled: Receipt,
+    record: read.SentMessage | None,
+    different: tuple[str, ...],
+) -> dict[str, Property]:
+    envelope = stored.parsed()
+    attempts = await effects.list_attempts(tx, call.id)
+    acted = [one for one in attempts if one.step in ("drafts.create", "drafts.send")]
+    needs_approval = OPERATIONS[call.operation].needs_approval
+    is_permitted = not needs_approval
+    if call.approval_id is not None:
+        request = await approvals.get_request(tx, call.approval_id)
+        is_permitted = request.state == "spent" and request.envelope_digest == envelope.digest
+    is_timely = bool(acted) and all(one.started_at < parse_rfc3339(envelope.expires_at) for one in acted)
+    is_matched = record is not None and record.message_id == settled.facts["message_id"]
+    return {
+        "required": Property(True, f"Proposed by {call.requester_kind} {call.requester_id} as {call.idempotency_key}."),
+        "exact": Property(
+            not different,
+            "What the provider has is what was approved." if not different else f"Different: {', '.join(different)}.",
+        ),
+        "timely": Property(is_timely, "Every step began before the envelope expired."),
+        "permissioned": Property(
+            is_permitted, "A spent approval names this digest." if needs_approval else "This tier needs no approval."
+        ),
+        "router-executed": Property(bool(acted), f"{len(acted)} steps were written down before they were taken."),
+        "receipt-matched": Property(is_matched, "The receipt names the message that the provider has."),
+    }
