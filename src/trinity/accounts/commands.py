@@ -13,7 +13,7 @@ from trinity.accounts.permissions import PERMISSIONS
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
-from trinity.store.database import Database, Tx
+from trinity.store.database import Tx
 
 EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 NAME_MAX = 120
@@ -31,18 +31,14 @@ class NewProject:
     undo_window_s: int = UNDO_WINDOW_S
 
 
-async def create_account(db: Database, name: str, owner: tuple[str, str, str], now: datetime) -> tuple[UUID, UUID]:
-    """A new account with its first owner, given as (mail address, name, password). Returns (account id, user id)."""
-    account_id = uuid7(now)
-    async with db.transaction(account_id) as tx:
-        await tx.execute(
-            "insert into accounts (id, name, created_at) values (%(id)s, %(name)s, %(now)s)",
-            {"id": account_id, "name": _name(name), "now": now},
-        )
-        system = Actor.system(account_id, "cli")
-        await audit.record(tx, system, "account.created", ("account", account_id), now, {})
-        user_id = await create_user(tx, system, *owner, "owner", now)
-    return account_id, user_id
+async def create_account(tx: Tx, actor: Actor, name: str, owner: tuple[str, str, str], now: datetime) -> UUID:
+    """The account of this unit of work, with its first owner: (mail address, name, password). Returns the owner's id."""
+    await tx.execute(
+        "insert into accounts (id, name, created_at) values (%(id)s, %(name)s, %(now)s)",
+        {"id": tx.account_id, "name": _name(name), "now": now},
+    )
+    await audit.record(tx, actor, "account.created", ("account", tx.account_id), now, {})
+    return await create_user(tx, actor, *owner, "owner", now)
 
 
 async def create_user(tx: Tx, actor: Actor, email: str, name: str, password: str, role: str, now: datetime) -> UUID:

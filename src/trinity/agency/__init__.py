@@ -1,1 +1,47 @@
-""""""
+"""Agency: projects' runs. What an agent was asked, what it was shown, what it did, under which lease.
+
+Owns `runs`, `run_leases`, `run_events`, `drafts`. Promises that a run's lease is its only authority, that a
+stopped run's lease is gone at once, and that the package holds released text only (I9).
+"""
+
+from trinity.agency.leases import Leased, find_lease, grant_lease, revoke_leases
+from trinity.agency.package import build_package
+from trinity.agency.queries import Draft, Run, RunEvent, get_run, list_drafts, list_run_events, list_runs
+from trinity.agency.runs import (
+    NewRun,
+    begin_run,
+    finish_run,
+    record_event,
+    request_artifact,
+    save_draft,
+    settle_waiting,
+    start_run,
+    stop_run,
+)
+from trinity.agency.setup import FirstAccount, open_account
+
+__all__ = [
+    "Draft",
+    "FirstAccount",
+    "Leased",
+    "NewRun",
+    "Run",
+    "RunEvent",
+    "begin_run",
+    "build_package",
+    "find_lease",
+    "finish_run",
+    "get_run",
+    "grant_lease",
+    "list_drafts",
+    "list_run_events",
+    "list_runs",
+    "open_account",
+    "record_event",
+    "request_artifact",
+    "revoke_leases",
+    "save_draft",
+    "settle_waiting",
+    "start_run",
+    "stop_run",
+]

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from trinity import approvals, audit, effects, integrations
 from trinity.effects import Receipt, StoredEnvelope, ToolCall
-from trinity.errors import ProviderError
 from trinity.gateway.house import Rails, packet_job
 from trinity.gateway.operations import OPERATIONS
 from trinity.kit.actor import Actor
@@ -17,6 +16,7 @@ from trinity.kit.barriers import reached
 from trinity.kit.canonical import digest_hex, parse_rfc3339
 from trinity.providers.gmail import read
 from trinity.providers.gmail.compare import differences
+from trinity.providers.gmail.failures import GmailRefused
 from trinity.store.database import Tx
 
 PROPERTIES = (
@@ -71,8 +71,8 @@ async def _record(
     client = await rails.client(account_id, mailbox)
     try:
         return await read.sent_message(client, settled.facts["message_id"])
-    except ProviderError as error:
-        if error.code == "declined":
+    except GmailRefused as refusal:
+        if refusal.status == 404:
             return None
         raise
 

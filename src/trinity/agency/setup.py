@@ -1,0 +1,38 @@
+"""Opening an account: its first owner, its posture, its mailbox, its first project, in one unit of work."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from trinity import accounts, controls, integrations
+from trinity.kit.actor import Actor
+from trinity.kit.ids import uuid7
+from trinity.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAccount:
+    """What an account begins with. `owner` is (mail address, name, password)."""
+
+    name: str
+    owner: tuple[str, str, str]
+    mailbox: integrations.NewMailbox | None
+    project: accounts.NewProject | None
+
+
+async def open_account(db: Database, encryption_key: bytes, first: FirstAccount, now: datetime) -> tuple[UUID, UUID]:
+    """Make all of it or nothing. Needs the executor's database role. Returns (account id, owner's user id)."""
+    account_id = uuid7(now)
+    actor = Actor.system(account_id, "cli")
+    async with db.transaction(account_id) as tx:
+        owner_id = await accounts.create_account(tx, actor, first.name, first.owner, now)
+        await controls.begin(tx, actor, now)
+        mailbox_id = None
+        if first.mailbox:
+            mailbox_id = await integrations.connect_mailbox(tx, encryption_key, actor, first.mailbox, now)
+        if first.project:
+            project = accounts.NewProject(
+                first.project.name, first.project.summary, mailbox_id, first.project.undo_window_s
+            )
+            await accounts.create_project(tx, actor, project, now)
+    return account_id, owner_id
