@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.runtime.fake_door import FakeDoor, package
+from tests.runtime.fake_door import LEASE, FakeDoor, package
 from tests.runtime.process import run_process
 from tests.scripted_model import Raw, ScriptedModel, text, tool_call, tool_calls
 
@@ -198,7 +198,5 @@ def test_a_package_cannot_bring_tools_or_other_addresses() -> None:
 
 
 def test_the_lease_never_stands_in_what_the_model_reads() -> None:
-    from tests.runtime.fake_door import LEASE
-
     _, model = hostile(tool_call("note", {"text": "hi"}), FINISH)
     assert LEASE not in json.dumps(model.requests)

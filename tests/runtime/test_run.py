@@ -8,6 +8,8 @@ import pytest
 from tests.runtime.fake_door import LEASE, RUN_ID, FakeDoor, package
 from tests.runtime.process import run_process
 
+from trinity.gateway.payloads import MailPayload, parse
+
 MAIL_FIELDS = {"mailbox", "from_alias", "to", "cc", "bcc", "subject", "text", "attachments"}
 
 
@@ -27,6 +29,13 @@ def test_a_run_plans_drafts_proposes_one_mail_and_finishes(model_url: str) -> No
     (finish,) = door.bodies("/finish")
     assert finish["outcome"] == "completed"
     assert not door.strangers
+
+
+def test_what_it_proposes_is_a_payload_that_the_gateway_takes(model_url: str) -> None:
+    with FakeDoor(model_url) as door:
+        assert run_process(door.url).returncode == 0
+    (intent,) = door.bodies("/intents")
+    assert parse(MailPayload, intent["payload"]).to[0].addr == "ada@shop.example"
 
 
 def test_the_same_run_again_proposes_under_the_same_key(model_url: str) -> None:

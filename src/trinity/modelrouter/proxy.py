@@ -4,6 +4,7 @@ The wire is OpenAI's chat completions as NVIDIA serves it (docs.api.nvidia.com, 
 are told apart by status only, because their bodies come in several forms and 410 comes with none.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -49,11 +50,19 @@ async def complete(endpoint: ModelEndpoint, http: httpx.AsyncClient, body: Mappi
     A model's hidden reasoning (`reasoning_content`) is removed: it is never stored.
     """
     content = _request_bytes(endpoint, body)
-    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
     timeout = httpx.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     request = http.build_request("POST", endpoint.completions_url, content=content, headers=headers, timeout=timeout)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await _exchange(http, request)
+    except TimeoutError as error:
+        raise OutcomeUnknown("The model endpoint took too long.") from error
+
+
+async def _exchange(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
     try:
         response = await http.send(request, stream=True, follow_redirects=False)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -95,6 +104,9 @@ def _request_bytes(endpoint: ModelEndpoint, body: Mapping[str, Any]) -> bytes:
 
 
 async def _bounded(response: httpx.Response) -> bytes:
+    """The answer's bytes up to the limit. It must come unpacked, since a small packed one can unpack to any size."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise _malformed("it is packed")
     found = bytearray()
     try:
         async for chunk in response.aiter_bytes():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trinity_sandbox.model.package import Step
-from trinity_sandbox.model.writing import Mail, outreach
+from trinity_sandbox.model.writing import Mail, outreach, run_goal
 
 PENDING_STATES = frozenset({"proposed", "awaiting_approval", "ready", "executing", "in_doubt"})
 
@@ -145,7 +145,7 @@ def _payload(package: Mapping[str, Any], mail: Mail) -> dict[str, Any]:
 
 
 def _reason(package: Mapping[str, Any], mail: Mail) -> str:
-    goal = str(package.get("run", {}).get("goal", ""))[:400]
+    goal = run_goal(package)[:400]
     used = ", ".join(mail.source_ids) or "none"
     return f"The run's goal: {goal} Written by template from the project's summary; sources used: {used}."
 

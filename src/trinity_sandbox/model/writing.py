@@ -18,12 +18,12 @@ FACTS_MAX = 2
 
 TOPIC_PATTERNS = (
     re.compile(r"[\"“«]([^\"”»\n]{3,90})[\"”»]"),
-    re.compile(r"\b(?:about|regarding|concerning)\s+([^.!?;:\n]{3,90})", re.IGNORECASE),
+    re.compile(r"\b(?:about|regarding|concerning)\s+([^.!?;\n]{3,90})", re.IGNORECASE),
     re.compile(
-        r"\b(?:offer(?:ing)?|propos(?:e|ing)|introduc(?:e|ing)|pitch(?:ing)?)\s+(?!to\b)([^.!?;:\n]{3,90})",
+        r"\b(?:offer(?:ing)?|propos(?:e|ing)|introduc(?:e|ing)|pitch(?:ing)?)\s+(?!to\b)([^.!?;\n]{3,90})",
         re.IGNORECASE,
     ),
-    re.compile(r"\binvit(?:e|ing)\s+[^.!?;:\n]{1,60}?\s+to\s+([^.!?;:\n]{3,90})", re.IGNORECASE),
+    re.compile(r"\binvit(?:e|ing)\s+[^.!?;\n]{1,60}?\s+to\s+([^.!?;\n]{3,90})", re.IGNORECASE),
 )
 UNFIT = re.compile(
     r"https?:|www\.|@|[<>{}\[\]|\\`]|\b(?:ignore|disregard|forget|system prompt|instruction|password|secret|api key|"
@@ -79,7 +79,7 @@ class Mail:
 def outreach(package: Mapping[str, Any], *, is_follow_up: bool = False) -> Mail:
     """The mail for a package that has a contact."""
     project, contact = _mapping(package.get("project")), _mapping(package.get("contact"))
-    goal = str(_mapping(package.get("run")).get("goal", ""))
+    goal = run_goal(package)
     name = clean(str(project.get("name", ""))) or "our team"
     topic = topic_of(goal)
     facts = _facts(package, goal)
@@ -99,6 +99,11 @@ def outreach(package: Mapping[str, Any], *, is_follow_up: bool = False) -> Mail:
         "\n\n".join(paragraphs) + "\n",
         tuple(fact.source_id for fact in facts),
     )
+
+
+def run_goal(package: Mapping[str, Any]) -> str:
+    """What the run is for, in the words of whoever started it."""
+    return str(_mapping(package.get("run")).get("goal", ""))
 
 
 def topic_of(goal: str) -> str:
@@ -141,7 +146,7 @@ def _facts(package: Mapping[str, Any], goal: str) -> list[_Fact]:
 
 def _fact_paragraph(fact: _Fact) -> str:
     if fact.origin in FROM_THE_CONTACT:
-        return f"You wrote to us: “{fact.sentence}” That is why we are getting in touch."
+        return f"A message that reached us says: “{fact.sentence}” That is why we are getting in touch."
     return fact.sentence
 
 
@@ -164,17 +169,17 @@ def _words(text: str) -> frozenset[str]:
 def _opening(name: str, topic: str, *, is_follow_up: bool) -> str:
     matter = f" about {topic}" if topic else ""
     if is_follow_up:
-        return f"thank you for your answer. This is {name} again{matter}."
-    return f"this is {name}. We are writing to you{matter}." if matter else f"this is {name}."
+        return f"Thank you for your answer. This is {name} again{matter}."
+    return f"This is {name}. We are writing to you{matter}." if matter else f"This is {name}."
 
 
 def _subject(name: str, topic: str, *, is_follow_up: bool) -> str:
+    """One line; a follow-up repeats the first mail's subject, since mail programs thread by it."""
     subject = topic[:1].upper() + topic[1:] if topic else f"A note from {name}"
-    if is_follow_up:
-        subject = f"Re: {subject}"
-    elif topic and len(subject) + len(name) + 2 <= SUBJECT_CHARS_MAX:
+    if topic and len(subject) + len(name) + 2 <= SUBJECT_CHARS_MAX:
         subject = f"{name}: {subject}"
-    return subject[:SUBJECT_CHARS_MAX].rstrip()
+    subject = subject[:SUBJECT_CHARS_MAX].rstrip()
+    return f"Re: {subject}" if is_follow_up else subject
 
 
 def _first_name(contact: Mapping[str, Any]) -> str:
