@@ -124,7 +124,8 @@ async def settle_waiting(tx: Tx, run_id: UUID, now: datetime) -> None:
 
 
 async def stop_run(tx: Tx, actor: Actor, run_id: UUID, now: datetime) -> None:
-    """A person stops a run: its lease is gone at once, and what it proposed is not executed any more."""
+    """A person stops a run: its lease is gone at once, and nothing that it proposed is claimed any more."""
+    await tx.lock_account(is_exclusive=True)
     row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     if row is None:
         raise NotFound("run")
@@ -181,6 +182,17 @@ async def save_draft(tx: Tx, run_id: UUID, title: str, text: str, now: datetime)
     )
     await record_event(tx, run_id, "draft", {"draft_id": str(draft_id), "title": title}, now)
     return draft_id
+
+
+async def keep_package_digest(tx: Tx, run_id: UUID, sha256: str) -> None:
+    """What the agent was told, by digest."""
+    await tx.execute("update runs set package_sha256 = %(d)s where id = %(id)s", {"d": sha256, "id": run_id})
+
+
+async def keep_isolation(tx: Tx, run_id: UUID, sentence: str) -> None:
+    """How the runtime's process was held, in one sentence for the page."""
+    await tx.execute("update runs set isolation = %(s)s where id = %(id)s", {"s": sentence, "id": run_id})
+    tx.notify(f"run:{run_id}")
 
 
 async def request_artifact(tx: Tx, run_id: UUID, title: str, reason: str, now: datetime) -> None:

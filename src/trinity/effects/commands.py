@@ -138,16 +138,19 @@ async def make_ready(tx: Tx, call_id: UUID, not_before: datetime) -> None:
     )
 
 
-async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, str]], now: datetime) -> None:
-    """Bring a call that never acted to one of its ends."""
+async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, str]], now: datetime) -> UUID | None:
+    """Bring a call that never acted to one of its ends. Returns the run that it belongs to."""
     assert state in ENDS
     row = await tx.one(
         "update tool_calls set state = %(state)s, reasons = %(reasons)s, settled_at = %(now)s"
         " where id = %(id)s and state in ('awaiting_approval', 'ready', 'proposed') returning run_id",
         {"id": call_id, "state": state, "reasons": Jsonb(reasons), "now": now},
     )
-    if row:
-        touch(tx, call_id, row["run_id"])
+    if row is None:
+        return None
+    touch(tx, call_id, row["run_id"])
+    run_id: UUID | None = row["run_id"]
+    return run_id
 
 
 async def begin_attempt(

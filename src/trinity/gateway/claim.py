@@ -12,6 +12,7 @@ from trinity import audit, effects
 from trinity.accounts import Permission, may
 from trinity.errors import Reason
 from trinity.gateway.bind import tier_of
+from trinity.gateway.endings import end
 from trinity.gateway.house import House
 from trinity.gateway.operations import OPERATIONS
 from trinity.kit.actor import Actor
@@ -128,7 +129,7 @@ async def _take(house: House, tx: Tx, row: Row, facts: ClaimFacts, now: datetime
 
 async def _deny(tx: Tx, call_id: UUID, reasons: list[Reason], now: datetime) -> None:
     state = "expired" if {reason.code for reason in reasons} == {"expired"} else "denied"
-    await effects.end_call(tx, call_id, state, [reason.as_dict() for reason in reasons], now)
+    await end(tx, call_id, state, reasons, now)
     actor = Actor.system(tx.account_id, "gateway")
     facts = {"reasons": [reason.code for reason in reasons]}
     await audit.record(tx, actor, f"tool_call.{state}", ("tool_call", call_id), now, facts)

@@ -7,6 +7,7 @@ from trinity import accounts, approvals, audit, effects
 from trinity.accounts import Permission, may
 from trinity.approvals import NewDecision
 from trinity.errors import Blocked, Reason, Refused
+from trinity.gateway.endings import end
 from trinity.gateway.house import House, advance_job
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.propose import Proposal, Proposed, propose_in
@@ -32,7 +33,7 @@ async def decide(house: House, actor: Actor, request_id: UUID, new: NewDecision)
             await _schedule(tx, request, now)
         elif state == "rejected":
             reason = Reason("approval", "rejected", f"{member.name} rejected it.")
-            await effects.end_call(tx, request.tool_call_id, "rejected", [reason.as_dict()], now)
+            await end(tx, request.tool_call_id, "rejected", [reason], now)
     return state
 
 
@@ -57,7 +58,7 @@ async def revoke(house: House, actor: Actor, request_id: UUID) -> None:
             raise Refused("not_pending", f"The call is {call['state']} already.")
         await approvals.revoke(tx, request, actor, now)
         reason = Reason("approval", "revoked", "The approval was revoked.")
-        await effects.end_call(tx, request.tool_call_id, "cancelled", [reason.as_dict()], now)
+        await end(tx, request.tool_call_id, "cancelled", [reason], now)
 
 
 async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
@@ -70,7 +71,7 @@ async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
         if call["state"] not in BEFORE_CLAIM:
             raise Refused("not_cancellable", f"The call is {call['state']} already.")
         reason = Reason("undo", "cancelled", "It was cancelled before it was claimed.")
-        await effects.end_call(tx, call_id, "cancelled", [reason.as_dict()], now)
+        await end(tx, call_id, "cancelled", [reason], now)
         await approvals.close_request(tx, call_id, "cancelled", now)
         await audit.record(tx, actor, "tool_call.cancelled", ("tool_call", call_id), now, {})
 
@@ -93,7 +94,7 @@ async def edit(house: House, actor: Actor, request_id: UUID, payload: object, id
         made = await propose_in(house, tx, actor, OPERATIONS[old.operation], proposal)
         if made.is_new:
             reason = Reason("edit", "superseded", f"It was replaced by {made.tool_call_id}.")
-            await effects.end_call(tx, old.id, "superseded", [reason.as_dict()], now)
+            await end(tx, old.id, "superseded", [reason], now)
             await approvals.close_request(tx, old.id, "superseded", now)
             facts = {"by": str(made.tool_call_id)}
             await audit.record(tx, actor, "tool_call.superseded", ("tool_call", old.id), now, facts)

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from trinity import approvals, audit, effects
+from trinity import approvals, audit
 from trinity.errors import Reason
+from trinity.gateway.endings import end
 from trinity.gateway.house import ADVANCE_JOB, House, advance_job
 from trinity.gateway.reconcile import LOOKS_MAX
 from trinity.kit.actor import Actor
@@ -22,7 +23,7 @@ async def expire_due(house: House, account_id: UUID) -> int:
         )
         reason = Reason("2 currency", "expired", "Nobody decided in time.")
         for row in rows:
-            await effects.end_call(tx, row["id"], "expired", [reason.as_dict()], now)
+            await end(tx, row["id"], "expired", [reason], now)
             await approvals.close_request(tx, row["id"], "expired", now)
             actor = Actor.system(account_id, "housekeeping")
             await audit.record(tx, actor, "tool_call.expired", ("tool_call", row["id"]), now, {})

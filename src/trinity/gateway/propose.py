@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -50,11 +51,17 @@ class Proposed:
     is_new: bool
 
 
-async def propose(house: House, actor: Actor, proposal: Proposal) -> Proposed:
+type Guard = Callable[[Tx], Awaitable[object]]
+"""Runs first in the proposal's own unit of work, and refuses by raising: a lease is checked where it counts."""
+
+
+async def propose(house: House, actor: Actor, proposal: Proposal, guard: Guard | None = None) -> Proposed:
     """Bind a proposal. `Blocked` for what is not registered, `Refused` with a code for what is not valid."""
     try:
         operation = _operation(proposal)
         async with house.db.transaction(actor.account_id, barrier="propose") as tx:
+            if guard:
+                await guard(tx)
             return await propose_in(house, tx, actor, operation, proposal)
     except (Blocked, Refused) as error:
         if not isinstance(error, NotFound):

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from trinity import audit, effects
+from trinity import agency, audit, effects
 from trinity.errors import Reason
 from trinity.gateway.house import House, advance_job, verify_job
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex
 from trinity.kit.ids import uuid7
 from trinity.store.database import Tx
+
+ENDS = ("succeeded", "failed")
 
 SETTLE = f"""
     with settled as (
@@ -60,6 +62,8 @@ async def settle(house: House, account_id: UUID, call_id: UUID, epoch: int, outc
         else:
             effects.touch(tx, call_id, row["run_id"])
             await _follow_up(house, tx, call_id, outcome, now)
+            if outcome.state in ENDS and row["run_id"]:
+                await agency.settle_waiting(tx, row["run_id"], now)
     if row is None:
         raise effects.StaleLease("The lease of this call was taken over.")
 
@@ -85,7 +89,7 @@ def _params(account_id: UUID, call_id: UUID, epoch: int, outcome: Outcome, now: 
     }
     actor = Actor.system(account_id, "gateway")
     params = audit.event_params(actor, f"tool_call.{outcome.state}", ("tool_call", call_id), now, said)
-    is_end = outcome.state in ("succeeded", "failed")
+    is_end = outcome.state in ENDS
     proof = {"succeeded": "pending_receipt", "failed": "failed", "in_doubt": "manual_review_required"}
     return params | {
         "id": call_id,
