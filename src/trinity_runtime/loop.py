@@ -13,6 +13,9 @@ from trinity_runtime import limits, prompt, schema
 from trinity_runtime.door import Denied, Door, DoorBroken
 from trinity_runtime.tools import Tool, offered_to
 
+NAME_CHARS_MAX = 64
+"""What is kept of a tool's name; a longer one is unknown in any case."""
+
 
 @dataclass
 class Run:
@@ -89,7 +92,7 @@ def _ask(run: Run) -> dict[str, Any]:
 def _take(run: Run, message: dict[str, Any]) -> None:
     """Carry out one model answer and append what happened to the conversation."""
     content = message.get("content")
-    text = content[: limits.ASSISTANT_TEXT_CHARS_MAX] if isinstance(content, str) else ""
+    text = _plain(content[: limits.ASSISTANT_TEXT_CHARS_MAX]) if isinstance(content, str) else ""
     asked = message.get("tool_calls")
     calls = [call for call in asked if isinstance(call, dict)] if isinstance(asked, list) else []
     if not calls:
@@ -111,18 +114,28 @@ def _take(run: Run, message: dict[str, Any]) -> None:
 
 
 def _named(call: dict[str, Any], number: int) -> dict[str, Any]:
-    """A tool call in the form in which the conversation repeats it; ids are ours, so they cannot clash."""
+    """A tool call in the form in which the conversation repeats it; ids are ours, so they cannot clash.
+
+    Arguments that are too long or no text are left out, which makes the call malformed, never mended.
+    """
     function = call.get("function")
     name = function.get("name") if isinstance(function, dict) else None
     arguments = function.get("arguments") if isinstance(function, dict) else None
+    if not isinstance(arguments, str) or len(arguments) > limits.ARGUMENTS_BYTES_MAX:
+        arguments = ""
     return {
         "id": f"call_{number}",
         "type": "function",
         "function": {
-            "name": name[:64] if isinstance(name, str) else "",
-            "arguments": arguments if isinstance(arguments, str) else "",
+            "name": _plain(name[:NAME_CHARS_MAX]) if isinstance(name, str) else "",
+            "arguments": arguments if _plain(arguments) == arguments else "",
         },
     }
+
+
+def _plain(text: str) -> str:
+    """The text with a question mark for what no JSON reader has to accept: lone surrogates and U+0000."""
+    return text.encode("utf-8", errors="replace").decode("utf-8").replace("\x00", "?")
 
 
 def _carry_out(run: Run, name: str, arguments: str) -> dict[str, Any]:

@@ -123,6 +123,7 @@ async def test_a_crashing_runtime_is_an_exit_and_the_tail_of_its_words(
         workdir=open_directory,
     )
     assert ended.code == 7
+    assert ended.isolation == spawn.NOT_STARTED
     assert ended.stderr_tail.endswith("the end")
     assert len(ended.stderr_tail) == spawn.STDERR_TAIL_BYTES
 
@@ -136,6 +137,17 @@ async def test_a_taken_over_runtime_reaches_the_door_and_nothing_else(
     found = await _probe(monkeypatch, open_directory, agent_user, is_confined=True)
     assert found.pop("environment") == "[]"
     assert found.pop("signal_parent") in ("PermissionError", "ProcessLookupError")
+    assert {name for name, how in found.items() if how == "done"} == set()
+
+
+@NEEDS_LANDLOCK
+async def test_the_same_user_is_held_by_the_kernel_alone(open_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As for somebody who is not root: our own user, which could read all of this without the confinement.
+    monkeypatch.setattr(spawn, "is_root", lambda: False)
+    found = await _probe(monkeypatch, open_directory, None, is_confined=True)
+    assert found.pop("environment") == "[]"
+    if os.geteuid() == 0:
+        assert found.pop("become_root") == "done", "it is the same user"
     assert {name for name, how in found.items() if how == "done"} == set()
 
 
@@ -162,17 +174,17 @@ def test_the_archive_is_the_same_for_the_same_sources_and_readable_by_all(open_d
 
 
 def test_a_directory_that_others_can_write_to_is_not_used(open_directory: Path) -> None:
-    first = zipapp.runtime_archive.__wrapped__(open_directory)
+    first = zipapp.runtime_archive(open_directory)
     first.parent.chmod(0o777)
-    second = zipapp.runtime_archive.__wrapped__(open_directory)
+    second = zipapp.runtime_archive(open_directory)
     assert second.parent != first.parent
 
 
 def test_an_archive_that_was_changed_is_written_again(open_directory: Path) -> None:
-    path = zipapp.runtime_archive.__wrapped__(open_directory)
+    path = zipapp.runtime_archive(open_directory)
     path.chmod(0o644)
     path.write_bytes(b"something else")
-    assert zipapp.runtime_archive.__wrapped__(open_directory).read_bytes() == zipapp.archive_bytes()
+    assert zipapp.runtime_archive(open_directory).read_bytes() == zipapp.archive_bytes()
 
 
 async def _probe(
@@ -202,7 +214,7 @@ async def _probe(
 def _replace_program(monkeypatch: pytest.MonkeyPatch, directory: Path, program: str) -> None:
     """Let another program be started in exactly the place of the runtime's."""
     monkeypatch.setattr(zipapp, "START", program.encode())
-    path = zipapp.runtime_archive.__wrapped__(directory)
+    path = zipapp.runtime_archive(directory)
     monkeypatch.setattr(spawn, "runtime_archive", lambda _: path)
 
 

@@ -181,6 +181,17 @@ def test_a_huge_answer_is_kept_short_in_the_conversation() -> None:
     assert [len(item["content"]) for item in said] == [limits.ASSISTANT_TEXT_CHARS_MAX]
 
 
+def test_text_that_no_reader_has_to_accept_is_not_passed_on() -> None:
+    odd = b"""{"choices": [{"message": {"role": "assistant", "content": "a\\ud800b\\u0000", "tool_calls": [
+        {"function": {"name": "no\\udfff", "arguments": "{\\"text\\": \\"\\ud800\\"}"}},
+        {"function": {"name": "note", "arguments": "{\\"text\\": \\"\\ud800\\"}"}}]}}]}"""
+    door, model = hostile(Raw(odd), FINISH)
+    json.dumps(model.requests, ensure_ascii=False).encode("utf-8")
+    assert "\\u0000" not in json.dumps(model.requests)
+    assert [result["code"] for result in results(model)] == ["unknown_tool", "invalid"]
+    assert len(door.bodies("/events")) == 1
+
+
 def test_a_conversation_that_grows_too_large_ends_the_run() -> None:
     draft = tool_call("save_draft", {"title": "t", "text": "\U0001f600" * 19_000})
     door, _ = hostile(draft, is_looping=True)

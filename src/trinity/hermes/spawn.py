@@ -26,6 +26,12 @@ REAP_SECONDS_MAX = 10.0
 SECCOMP_FILTER = "2"
 """What /proc/PID/status says when a process is under a filter (proc(5))."""
 
+NOT_STARTED = "the runtime did not start"
+"""The sentence for a process that ended before it said what holds it."""
+
+SHARED_DIRECTORIES = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  (a directory of our own is made there)
+"""Where every user can read, when our own places are closed to the agent's."""
+
 EXIT_FINISHED, EXIT_ERROR, EXIT_LEASE_GONE = 0, 1, 3
 EXIT_TIMED_OUT = 124
 """What `RuntimeExit.code` says when the time was up and the process was killed."""
@@ -80,7 +86,7 @@ async def _see_through(
     process: asyncio.subprocess.Process, line: bytes, user: SystemUser | None, timeout_s: float
 ) -> RuntimeExit:
     assert process.stdin and process.stdout and process.stderr
-    isolation = "not started"
+    isolation = NOT_STARTED
     tail = asyncio.ensure_future(_tail(process.stderr))
     try:
         async with asyncio.timeout(timeout_s):
@@ -88,7 +94,9 @@ async def _see_through(
                 process.stdin.write(line)
                 await process.stdin.drain()
                 process.stdin.close()
-            isolation = _sentence(user or current_user(), await _report(process.stdout), process.pid)
+            report = await _report(process.stdout)
+            if report:
+                isolation = _sentence(user or current_user(), report, process.pid)
             await _drain(process.stdout)
             code = await process.wait()
     except TimeoutError:
@@ -139,11 +147,11 @@ async def _tail(stream: asyncio.StreamReader) -> str:
 
 
 def _archive_for(user: SystemUser | None, workdir: Path) -> Path:
-    """The archive in `workdir`, or in the system's temporary directory if the user cannot read it there."""
-    workdir = workdir.resolve()
-    if user is None or is_readable_by(user, workdir):
-        return runtime_archive(workdir)
-    return runtime_archive(Path(tempfile.gettempdir()).resolve())
+    """The archive in `workdir`, or in a temporary directory of the system if the user cannot read it there."""
+    for base in (workdir.resolve(), Path(tempfile.gettempdir()).resolve(), *SHARED_DIRECTORIES):
+        if user is None or is_readable_by(user, base):
+            return runtime_archive(base)
+    raise Refused("runtime_not_available", "There is no directory that the agent's user can read.", status=503)
 
 
 def _sentence(wanted: SystemUser, report: dict[str, object], pid: int) -> str:

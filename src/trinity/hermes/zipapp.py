@@ -14,7 +14,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from functools import cache
 from pathlib import Path
 
 PACKAGE = "trinity_runtime"
@@ -36,9 +35,11 @@ def archive_bytes() -> bytes:
     return packed.getvalue()
 
 
-@cache
 def runtime_archive(base: Path) -> Path:
-    """The path of the archive under `base`, written once per process and readable by every user."""
+    """The path of the archive under `base`, readable by every user; written only where it is not there already.
+
+    Looked at anew for every run, because systems clear their temporary directories while we are running.
+    """
     data = archive_bytes()
     digest = hashlib.sha256(data).hexdigest()
     directory = _own_directory(base / f"trinity-runtime-{os.getuid()}-{digest[:16]}", base)
