@@ -78,6 +78,12 @@ class Settings:
             raise Refused("setting_missing", "TRINITY_SECRET_KEY is not set.")
         return self.secret_key
 
+    def demand_log_key(self) -> str:
+        """The key that signs packets and checkpoints: only the general worker has it."""
+        if self.log_key is None:
+            raise Refused("setting_missing", "TRINITY_LOG_KEY is not set; make one with `trinity key create`.")
+        return self.log_key
+
     def demand_encryption_key(self) -> bytes:
         """The key that unseals provider credentials: only the executor has it."""
         if self.encryption_key is None:

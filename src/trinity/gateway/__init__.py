@@ -15,7 +15,7 @@ from trinity.gateway.housekeeping import expire_due, find_stuck
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
-from trinity.gateway.verify import PROPERTIES, verify
+from trinity.gateway.verify import PROPERTIES, is_verified, verify
 
 __all__ = [
     "OPERATIONS",
@@ -33,6 +33,7 @@ __all__ = [
     "edit",
     "expire_due",
     "find_stuck",
+    "is_verified",
     "propose",
     "request_execution",
     "revoke",

@@ -43,6 +43,12 @@ class Property:
         return {"is_held": self.is_held, "detail": self.detail}
 
 
+def is_verified(receipts: list[Receipt]) -> bool:
+    """Whether the newest verification found that every property holds."""
+    found = [one for one in receipts if one.kind == "verification"]
+    return bool(found) and all(one["is_held"] for one in found[-1].facts["properties"].values())
+
+
 async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
     """Check one succeeded call against the provider's record and write a `verification` receipt."""
     house = rails.house
