@@ -1,7 +1,8 @@
 """Landlock by its three system calls: what this process may read, and the one port it may connect to.
 
 Numbers and structures are those of the kernel's `include/uapi/linux/landlock.h`. The rule set handles every
-right that the running kernel knows, so that what is not allowed here is denied.
+right that the running kernel knows, so that what is not allowed here is denied. Landlock knows ports, not
+addresses: the door's port stays reachable on every address that the machine can reach.
 """
 
 import ctypes

@@ -22,6 +22,8 @@ STDERR_TAIL_BYTES = 4_096
 REPORT_BYTES_MAX = 4_096
 CHUNK_BYTES = 4_096
 REAP_SECONDS_MAX = 10.0
+TAIL_SECONDS_MAX = 2.0
+"""How long the error text of an ended runtime is waited for, should something still hold its pipe."""
 
 SECCOMP_FILTER = "2"
 """What /proc/PID/status says when a process is under a filter (proc(5))."""
@@ -86,8 +88,8 @@ async def _see_through(
     process: asyncio.subprocess.Process, line: bytes, user: SystemUser | None, timeout_s: float
 ) -> RuntimeExit:
     assert process.stdin and process.stdout and process.stderr
-    isolation = NOT_STARTED
-    tail = asyncio.ensure_future(_tail(process.stderr))
+    isolation, tail = NOT_STARTED, bytearray()
+    reading = asyncio.ensure_future(_keep_tail(process.stderr, tail))
     try:
         async with asyncio.timeout(timeout_s):
             with contextlib.suppress(ConnectionError):
@@ -103,8 +105,9 @@ async def _see_through(
         code = EXIT_TIMED_OUT
     finally:
         _kill(process)
-        text = await tail
-    return RuntimeExit(code, isolation, text)
+        await asyncio.wait({reading}, timeout=TAIL_SECONDS_MAX)
+        reading.cancel()
+    return RuntimeExit(code, isolation, tail.decode("utf-8", errors="replace"))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -138,12 +141,11 @@ async def _drain(stream: asyncio.StreamReader) -> None:
         pass
 
 
-async def _tail(stream: asyncio.StreamReader) -> str:
-    """The last bytes of a stream, as text; read to its end, so that the child never blocks on it."""
-    kept = b""
+async def _keep_tail(stream: asyncio.StreamReader, tail: bytearray) -> None:
+    """Keep the last bytes of a stream in `tail`; it is read to its end, so that the child never blocks on it."""
     while chunk := await stream.read(CHUNK_BYTES):
-        kept = (kept + chunk)[-STDERR_TAIL_BYTES:]
-    return kept.decode("utf-8", errors="replace")
+        tail += chunk
+        del tail[:-STDERR_TAIL_BYTES]
 
 
 def _archive_for(user: SystemUser | None, workdir: Path) -> Path:
