@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--only-postgres`: for a second run on another server."""
+    parser.addoption("--only-postgres", action="store_true", help="run only tests that stand on PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that use a server of `tests.postgres`, whether by fixture or by their own hand."""
+    if not config.getoption("--only-postgres"):
+        return
+    kept = [item for item in items if stands_on_postgres(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def stands_on_postgres(item: pytest.Item) -> bool:
+    """Whether a test asks for the session's server, or is marked as starting its own."""
+    return "pg_server" in getattr(item, "fixturenames", ()) or item.get_closest_marker("postgres") is not None
+
+
 @pytest.fixture(scope="session")
 def pg_server() -> Iterator[TestServer]:
     """The session's throwaway PostgreSQL, empty."""

@@ -20,6 +20,8 @@ from trinity.store import embedded
 from trinity.store.embedded import EmbeddedServer, EmbeddedServerError
 from trinity.store.embedded_place import Place
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:

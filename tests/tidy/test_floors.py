@@ -45,3 +45,10 @@ def test_every_package_says_what_it_is_for() -> None:
         init = ROOT / "src/trinity" / name / "__init__.py"
         if init.parent.is_dir():
             assert init.read_text().startswith('"""'), f"{name} has no docstring"
+
+
+def test_every_package_of_the_wheel_is_under_contract() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    there = {path.name for path in (ROOT / "src").iterdir() if any(path.glob("*.py"))}
+    assert set(config["importlinter"]["root_packages"]) == there
+    assert there <= {path.removeprefix("src/") for path in config["hatch"]["build"]["targets"]["wheel"]["packages"]}
