@@ -4,7 +4,6 @@ import json
 
 import jsonschema
 import pytest
-
 from tests.sandbox.gmail import discovery
 
 

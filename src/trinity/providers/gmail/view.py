@@ -166,8 +166,9 @@ def _header_warnings(found: MailView, message: EmailMessage) -> list[str]:
 def _address_warnings(one: Address) -> list[str]:
     warnings = list(suspicions(f"The name of {one.addr}", one.name))
     warnings += suspicions("An address", one.addr)
-    if any(label.startswith("xn--") for label in _domain(one).split(".")):
-        shown = _domain(one).encode().decode("idna", "replace") if _domain(one).isascii() else _domain(one)
+    labels = _domain(one).split(".")
+    if any(label.startswith("xn--") for label in labels):
+        shown = ".".join(_unicode_label(label) for label in labels)
         warnings.append(f"The domain of {one.addr} is written in other letters: {shown}.")
     if "@" in one.name and one.name.strip().lower() != one.addr.lower():
         warnings.append(f"The name of {one.addr} looks like another address.")
@@ -180,6 +181,16 @@ def _body_warnings(found: MailView) -> list[str]:
         warnings.append("The HTML says something else than the text.")
         warnings += suspicions("The HTML", found.html)
     return warnings
+
+
+def _unicode_label(label: str) -> str:
+    """A domain label as a browser would show it (RFC 3492); one that cannot be decoded stays as it is."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label.removeprefix("xn--").encode("ascii").decode("punycode")
+    except (UnicodeError, ValueError, OverflowError):
+        return label
 
 
 def _domain(one: Address) -> str:
