@@ -123,7 +123,7 @@ async def _oban(url: str, settings: Settings, role: str) -> AsyncIterator[None]:
 
     from trinity.jobs import workers
 
-    assert workers.Advance, "importing the workers registers them and their cron entries"
+    assert workers.__name__, "importing the workers registers them and their cron entries"
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         url, min_size=1, max_size=OBAN_POOL_MAX, open=False, check=AsyncConnectionPool.check_connection
     )

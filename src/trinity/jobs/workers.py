@@ -26,7 +26,8 @@ LEASE_MARGIN_S = 10.0
 
 def backoff_s(job: Job) -> int:
     """1, 2, 4, … seconds, at most five minutes."""
-    return min(2 ** max(job.attempt - 1, 0), BACKOFF_S_MAX)
+    attempt: int = job.attempt
+    return int(min(2 ** max(attempt - 1, 0), BACKOFF_S_MAX))
 
 
 @worker(queue=EXECUTOR_QUEUE)

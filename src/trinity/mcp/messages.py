@@ -45,7 +45,7 @@ class Intent(Said):
     """An action that the agent proposes, with its own reasons."""
 
     operation: Annotated[str, Field(min_length=1, max_length=100)]
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)]
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=120)]
     payload: dict[str, Any]
     reason: Annotated[str, Field(max_length=4_000)] = ""
 

@@ -1,0 +1,107 @@
+"""The first account of a new home: an owner, a mailbox, a project with something to read.
+
+Its password is random, printed at every start of `up`, and kept in a file that only its owner can read.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+
+from trinity import accounts, agency, integrations, sources
+from trinity.cli.secrets import KEYS, write_private
+from trinity.errors import Refused
+from trinity.kit.actor import Actor
+from trinity.settings import Settings
+from trinity.store.database import Database
+
+OWNER_EMAIL = "owner@trinity.example"
+OWNER_NAME = "Robin Owner"
+ACCOUNT_NAME = "Northwind Studio"
+MAILBOX = "desk@northwind.example"
+ALIASES = ("hello@northwind.example",)
+PASSWORD_BYTES = 12
+LOGIN_FILE = "first-login.json"
+SANDBOX_TIMEOUT_S = 10.0
+
+PROJECT_NAME = "Website care"
+PROJECT_SUMMARY = (
+    "Northwind Studio looks after small companies' websites: speed, accessibility, security updates and a monthly"
+    " report in plain words. Clients are shops and practices with one to twenty people. A first look is free and"
+    " takes three days."
+)
+NOTE_TITLE = "What the first look covers"
+NOTE_TEXT = (
+    "The first look measures loading time on a phone, lists broken links and missing text alternatives, and checks"
+    " whether security updates are older than thirty days. The result is two pages, without jargon."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLogin:
+    """How somebody signs in for the first time."""
+
+    email: str
+    password: str
+
+
+async def ensure_first_account(
+    settings: Settings, gmail_url: str | None, now: datetime, *, undo_window_s: int = 30
+) -> FirstLogin | None:
+    """Make the first account if there is none. None for a database whose first account was made elsewhere."""
+    kept = settings.home / KEYS / LOGIN_FILE
+    assert settings.executor_database_url is not None
+    async with Database(settings.executor_database_url, size=2, name="first account") as db:
+        if await accounts.account_ids(db):
+            return FirstLogin(**json.loads(kept.read_text())) if kept.is_file() else None
+        login = FirstLogin(OWNER_EMAIL, secrets.token_urlsafe(PASSWORD_BYTES))
+        write_private(kept, json.dumps({"email": login.email, "password": login.password}))
+        mailbox = await _mailbox(settings, gmail_url)
+        first = agency.FirstAccount(
+            ACCOUNT_NAME,
+            (login.email, OWNER_NAME, login.password),
+            mailbox,
+            accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
+        )
+        account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, now)
+        await _add_note(db, account_id, owner_id, now)
+    return login
+
+
+async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.NewMailbox | None:
+    """A mailbox of the sandbox, where one is in use; a real one is connected by `trinity account create`."""
+    if gmail_url is None or settings.google_token_url is None:
+        return None
+    credential = integrations.MailboxCredential(
+        client_id=settings.google_client_id or "",
+        client_secret=settings.google_client_secret or "",
+        refresh_token=f"sandbox-refresh-{secrets.token_hex(8)}",
+        token_url=settings.google_token_url,
+    )
+    body = {
+        "address": MAILBOX,
+        "display_name": ACCOUNT_NAME,
+        "aliases": list(ALIASES),
+        "refresh_token": credential.refresh_token,
+        "client_id": credential.client_id,
+        "client_secret": credential.client_secret,
+    }
+    async with httpx.AsyncClient(timeout=SANDBOX_TIMEOUT_S, trust_env=False) as http:
+        answer = await http.post(f"{gmail_url}/_sandbox/mailboxes", json=body)
+    if answer.status_code >= 300:
+        raise Refused("sandbox_refused", f"The sandbox refused a mailbox: {answer.status_code}.")
+    mode = settings.mode_of(gmail_url)
+    return integrations.NewMailbox(MAILBOX, ACCOUNT_NAME, ALIASES, gmail_url, mode, credential)
+
+
+async def _add_note(db: Database, account_id: UUID, owner_id: UUID, now: datetime) -> None:
+    """Something that an agent may read: written and released in the owner's name."""
+    async with db.transaction(account_id) as tx:
+        actor = Actor(account_id, "user", str(owner_id))
+        project = (await accounts.list_projects(tx))[0]
+        note = sources.NewSource(project.id, "operator", NOTE_TITLE, NOTE_TEXT)
+        source_id = await sources.add_source(tx, actor, note, now)
+        await sources.decide_release(tx, actor, source_id, is_released=True, now=now)

@@ -1,0 +1,146 @@
+"""`trinity account` and `trinity user`: administration by whoever runs the installation."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from uuid import UUID
+
+import click
+
+from trinity import accounts, agency, integrations
+from trinity.accounts import PERMISSIONS
+from trinity.cli import settings as read_settings
+from trinity.cli.local import local_database
+from trinity.errors import Refused
+from trinity.kit.actor import Actor
+from trinity.settings import Settings
+from trinity.store.database import Database
+
+type Work = Callable[[Settings, Database], Awaitable[dict[str, object]]]
+
+
+@click.group()
+def account() -> None:
+    """Accounts: create, list."""
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--email", required=True, help="The owner's mail address.")
+@click.option("--owner", "owner_name", required=True, help="The owner's name.")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="TRINITY_NEW_PASSWORD")
+@click.option("--mailbox", help="A Gmail address to connect.")
+@click.option("--alias", "aliases", multiple=True, help="A verified alias of the mailbox; may be repeated.")
+@click.option("--refresh-token", envvar="TRINITY_REFRESH_TOKEN", help="The mailbox's OAuth refresh token.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def create_account(
+    name: str,
+    email: str,
+    owner_name: str,
+    password: str,
+    mailbox: str | None,
+    aliases: tuple[str, ...],
+    refresh_token: str | None,
+    as_json: bool,
+) -> None:
+    """Open an account with its first owner, and connect a mailbox if one is named."""
+
+    async def work(settings: Settings, db: Database) -> dict[str, object]:
+        new = _mailbox(settings, mailbox, name, aliases, refresh_token) if mailbox else None
+        project = accounts.NewProject(name, "", None)
+        first = agency.FirstAccount(name, (email, owner_name, password), new, project)
+        account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, datetime.now(UTC))
+        return {"account_id": str(account_id), "owner_id": str(owner_id)}
+
+    _report(work, as_json)
+
+
+@account.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_accounts(as_json: bool) -> None:
+    """List the accounts of this installation."""
+
+    async def work(_: Settings, db: Database) -> dict[str, object]:
+        return {"accounts": [str(one) for one in await accounts.account_ids(db)]}
+
+    _report(work, as_json)
+
+
+@click.group()
+def user() -> None:
+    """People: create, list."""
+
+
+@user.command("create")
+@click.option("--account", "account_id", type=click.UUID, required=True, help="The account's id.")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice(list(PERMISSIONS)), required=True)
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="TRINITY_NEW_PASSWORD")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def create_user(account_id: UUID, email: str, name: str, role: str, password: str, as_json: bool) -> None:
+    """Add a person with one role to an account."""
+
+    async def work(_: Settings, db: Database) -> dict[str, object]:
+        async with db.transaction(account_id) as tx:
+            actor = Actor.system(account_id, "cli")
+            made = await accounts.create_user(tx, actor, email, name, password, role, datetime.now(UTC))
+        return {"user_id": str(made)}
+
+    _report(work, as_json)
+
+
+@user.command("list")
+@click.option("--account", "account_id", type=click.UUID, required=True, help="The account's id.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_users(account_id: UUID, as_json: bool) -> None:
+    """List the people of an account."""
+
+    async def work(_: Settings, db: Database) -> dict[str, object]:
+        async with db.transaction(account_id) as tx:
+            found = await accounts.list_members(tx)
+        return {"users": [asdict(one) | {"user_id": str(one.user_id)} for one in found]}
+
+    _report(work, as_json)
+
+
+def _mailbox(
+    settings: Settings, address: str, name: str, aliases: tuple[str, ...], refresh_token: str | None
+) -> integrations.NewMailbox:
+    missing = [
+        text
+        for text, value in {
+            "GMAIL_API_BASE": settings.gmail_api_base,
+            "GOOGLE_TOKEN_URL": settings.google_token_url,
+            "GOOGLE_CLIENT_ID": settings.google_client_id,
+            "--refresh-token": refresh_token,
+        }.items()
+        if not value
+    ]
+    if missing:
+        raise Refused("setting_missing", f"A mailbox needs {', '.join(missing)}.")
+    endpoint = settings.gmail_api_base or ""
+    credential = integrations.MailboxCredential(
+        settings.google_client_id or "",
+        settings.google_client_secret or "",
+        refresh_token or "",
+        settings.google_token_url or "",
+    )
+    return integrations.NewMailbox(address, name, aliases, endpoint, settings.mode_of(endpoint), credential)
+
+
+def _report(work: Work, as_json: bool) -> None:
+    async def run() -> dict[str, object]:
+        async with local_database(read_settings(), os.environ) as (settings, db):
+            return await work(settings, db)
+
+    found = asyncio.run(run())
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        for line in value if isinstance(value, list) else [value]:
+            click.echo(f"{name}: {line}")
