@@ -61,7 +61,6 @@ def _has_role(db: psycopg.Connection, role: str) -> bool:
 
 
 def _is_member(db: psycopg.Connection, member: str, role: str) -> bool:
-    found = db.execute(
-        "select 1 from pg_auth_members where member = %s::regrole and roleid = %s::regrole", [member, role]
-    )
-    return found.fetchone() is not None
+    """Whether a role has another's rights; having merely created it (PostgreSQL 16 and later) is not enough."""
+    found = db.execute("select pg_has_role(%s, %s, 'usage')", [member, role]).fetchone()
+    return found is not None and bool(found[0])
