@@ -1,0 +1,67 @@
+"""What the web app needs to know about where it stands: its own address, its cookie, its hosts."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from trinity.errors import Refused
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+BODY_BYTES_MAX = 1_000_000
+"""The largest request body, JSON or form."""
+FORM_FIELDS_MAX = 64
+"""The most fields one form may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The app's own origin and secret. `base_url` has no trailing slash; `secret_key` is never shown."""
+
+    base_url: str
+    secret_key: bytes = field(repr=False)
+    sandboxes: tuple[str, ...] = ()
+    """Origins of the stand-ins in use, for the strip on every page."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Refused("setting_invalid", f"TRINITY_BASE_URL is not an http(s) URL: {self.base_url!r}")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            message = "TRINITY_BASE_URL must be https: over plain HTTP the session cookie could be read."
+            raise Refused("setting_invalid", message)
+
+    @property
+    def is_https(self) -> bool:
+        """True when the public address is encrypted: then cookies are Secure and HSTS is sent."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def cookie_name(self) -> str:
+        """`__Host-` binds the cookie to this origin; plain-HTTP loopback cannot have it."""
+        return "__Host-trinity" if self.is_https else "trinity_session"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The Host headers that are answered; anything else may be DNS rebinding."""
+        parts = urlsplit(self.base_url)
+        found = {parts.netloc.lower()}
+        if is_loopback(parts.hostname or ""):
+            suffix = f":{parts.port}" if parts.port else ""
+            found |= {name + suffix for name in LOOPBACK_NAMES}
+        return frozenset(found)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may change something here: our own."""
+        scheme = "https" if self.is_https else "http"
+        return frozenset(f"{scheme}://{host}" for host in self.hosts)
+
+
+def is_loopback(hostname: str) -> bool:
+    """True for `localhost` and loopback addresses."""
+    if hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(hostname.strip("[]")).is_loopback
+    except ValueError:
+        return False

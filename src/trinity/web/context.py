@@ -1,0 +1,38 @@
+"""What every handler can reach: one object, put on the app at start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+
+from trinity.web.config import WebConfig
+from trinity.web.desk import Desk
+from trinity.web.live import Hub
+from trinity.web.session import SignedIn
+from trinity.web.templating import Templates
+from trinity.web.throttle import Throttle
+
+PageRequest = Request[SignedIn, str, State]
+"""A request that passed a `People` guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The parts of the web app."""
+
+    config: WebConfig
+    desk: Desk
+    hub: Hub
+    templates: Templates
+    clock: Callable[[], datetime]
+    sign_in_throttle: Throttle
+
+
+def web_of(connection: ASGIConnection) -> Web:  # type: ignore[type-arg]
+    """The app's parts, from any connection."""
+    web = connection.app.state.web
+    assert isinstance(web, Web)
+    return web

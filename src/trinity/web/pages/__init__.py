@@ -1,0 +1,16 @@
+"""The pages, one file per thing that people look at. Each draws itself once or as a stream (`stream`)."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from trinity.web.pages import approvals, calls, front, mail, projects, proof, runs, static
+
+handlers: list[HTTPRouteHandler] = [
+    *front.handlers,
+    *projects.handlers,
+    *runs.handlers,
+    *approvals.handlers,
+    *calls.handlers,
+    *mail.handlers,
+    *proof.handlers,
+    *static.handlers,
+]

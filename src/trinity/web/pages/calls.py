@@ -1,0 +1,35 @@
+"""A ToolCall's whole record, and taking it back."""
+
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Redirect, Stream
+
+from trinity.web.context import PageRequest, web_of
+from trinity.web.forms import done
+from trinity.web.guards import member, people_who_stop
+from trinity.web.stream import Page, answer
+
+
+@get("/tool-calls/{call_id:uuid}", guards=[member], include_in_schema=False)
+async def call(request: PageRequest, call_id: FromPath[UUID]) -> Response[str] | Stream:
+    """State, attempts, receipts, reasons and the envelope."""
+
+    async def draw() -> Page:
+        found = await web_of(request).desk.call(request.user, call_id)
+        title = found.row.subject or found.row.operation
+        return Page("call.html", title, "runs", {"call": found}, frozenset({f"call:{call_id}", "sent"}))
+
+    return await answer(request, draw)
+
+
+@post("/tool-calls/{call_id:uuid}/cancel", guards=[people_who_stop], include_in_schema=False)
+async def cancel(request: PageRequest, call_id: FromPath[UUID]) -> Response[None] | Redirect:
+    """Undo it, as long as it is not claimed."""
+    await web_of(request).desk.cancel(request.user, call_id)
+    return done(request, f"/tool-calls/{call_id}", "Taken back. Nothing was sent.")
+
+
+handlers: list[HTTPRouteHandler] = [call, cancel]

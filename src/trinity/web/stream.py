@@ -1,0 +1,112 @@
+"""A page and its live stream are one thing: the same function draws both, from the database.
+
+`GET /page` answers HTML; the same address asked with `Accept: text/event-stream` answers a stream that
+draws the page's live regions again whenever one of its topics changes, and as a backstop now and then.
+"""
+
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from litestar import MediaType, Response
+from litestar.response import Stream
+
+from trinity.errors import Refused
+from trinity.web.context import PageRequest, Web, web_of
+from trinity.web.csrf import csrf_token
+from trinity.web.live import HubFull
+from trinity.web.shell import Shell, read_shell
+
+PING_S = 10.0
+"""The longest silence of a stream, and how often a silent page is read again as a backstop."""
+SESSION_CHECK_S = 20.0
+"""How often an open stream asks whether its session still stands."""
+RETRY_MS = 1_000
+
+type Draw = Callable[[], Awaitable[Page]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one template needs. `topics` are what the page listens to beside the shell's own."""
+
+    template: str
+    title: str
+    nav: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    topics: frozenset[str] = frozenset()
+    status: int = 200
+
+
+async def answer(request: PageRequest, draw: Draw) -> Response[str] | Stream:
+    """The page, or its stream if the browser asks for events."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return await _open_stream(request, draw)
+    web = web_of(request)
+    page, shell = await draw(), await read_shell(request)
+    html = web.templates.page(
+        page.template, **_values(page, shell), csrf=csrf_token(web.config, request.auth), live=_address(request)
+    )
+    return Response(html, media_type=MediaType.HTML, status_code=page.status)
+
+
+async def _open_stream(request: PageRequest, draw: Draw) -> Stream:
+    """Draw once before answering, so that a page that does not exist is a plain 404 and no stream."""
+    first = await draw()
+    return Stream(
+        _events(request, draw, first),
+        media_type="text/event-stream; charset=utf-8",
+        headers={"x-accel-buffering": "no", "cache-control": "no-store"},
+    )
+
+
+async def _events(request: PageRequest, draw: Draw, first: Page) -> AsyncIterator[bytes]:
+    web = web_of(request)
+    topics = first.topics | {"approvals", "posture", f"session:{request.user.session_id}"}
+    seen, checked_at = "", time.monotonic()
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    try:
+        with web.hub.subscribe(request.user.account_id, topics) as subscription:
+            while True:
+                try:
+                    html = await _regions(request, web, draw)
+                except Refused:
+                    yield _event("bye", "gone")
+                    return
+                digest = hashlib.sha256(html.encode()).hexdigest()
+                yield _event("patch", html) if digest != seen else _event("ping", "")
+                seen = digest
+                changed = await subscription.wait(PING_S)
+                if web.hub.is_closing:
+                    yield _event("bye", "restart")
+                    return
+                is_due = time.monotonic() - checked_at > SESSION_CHECK_S
+                if is_due or any(topic.startswith("session:") for topic in changed):
+                    if await web.desk.find(request.auth) is None:
+                        yield _event("bye", "signed_out")
+                        return
+                    checked_at = time.monotonic()
+    except HubFull:
+        yield _event("bye", "full")
+
+
+async def _regions(request: PageRequest, web: Web, draw: Draw) -> str:
+    """The live regions as they are now. No CSRF token is in them."""
+    page, shell = await draw(), await read_shell(request)
+    return web.templates.regions(page.template, **_values(page, shell), csrf=None, live=_address(request))
+
+
+def _values(page: Page, shell: Shell) -> dict[str, object]:
+    return {**page.values, "title": page.title, "nav": page.nav, "shell": shell}
+
+
+def _address(request: PageRequest) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
+
+
+def _event(name: str, data: str) -> bytes:
+    """One server-sent event; every line of the data gets its own field (WHATWG HTML, section 9.2)."""
+    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    return f"event: {name}\n{lines}\n".encode()
