@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.postgres import TestServer, throwaway_server
 
+from tests.postgres import TestServer, throwaway_server
 from trinity import host
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.postgres import private_directory
 
 ROOT = Path(__file__).parents[1]

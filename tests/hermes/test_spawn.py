@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.runtime.fake_door import LEASE, FakeDoor
 from tests.scripted_model import ScriptedModel, tool_call
-
 from trinity.errors import Refused
 from trinity.hermes import run_runtime, spawn, zipapp
 from trinity.host import AGENT_USER, SystemUser, ensure_user, landlock_abi

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.postgres import private_directory
 
+from tests.postgres import private_directory
 from trinity import host
 from trinity.host import Confinement
 

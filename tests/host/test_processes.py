@@ -4,7 +4,6 @@ import socket
 import subprocess
 
 from tests.postgres import private_directory
-
 from trinity import host
 
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.postgres import private_directory
 
+from tests.postgres import private_directory
 from trinity import host
 from trinity.host import users
 

@@ -11,6 +11,7 @@ from trinity.store.oban_schema import stand_in_for_erlpack
 stand_in_for_erlpack()
 
 from oban import Oban  # noqa: E402
+
 from tests.jobs import slow_worker  # noqa: E402
 
 REFRESH_S = 0.2

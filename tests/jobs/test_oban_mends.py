@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
-from tests.jobs import slow_worker
 
+from tests.jobs import slow_worker
 from trinity.jobs import oban_mends
 from trinity.store.oban_schema import install_sql, stand_in_for_erlpack
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.scripted_model import Raw, ScriptedModel, text
 
+from tests.scripted_model import Raw, ScriptedModel, text
 from trinity.errors import Declined, OutcomeUnknown, ProviderError, Refused, Unavailable
 from trinity.modelrouter import ModelEndpoint, complete, proxy
 

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.runtime.fake_door import LEASE, FakeDoor, package
 from tests.runtime.process import run_process
 from tests.scripted_model import Raw, ScriptedModel, text, tool_call, tool_calls
-
 from trinity_runtime import limits
 
 DOOR_PATHS = {

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.runtime.fake_door import LEASE, RUN_ID, FakeDoor, package
 from tests.runtime.process import run_process
-
 from trinity.gateway.payloads import MailPayload, parse
 
 MAIL_FIELDS = {"mailbox", "from_alias", "to", "cc", "bcc", "subject", "text", "attachments"}

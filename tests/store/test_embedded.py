@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from tests.postgres import BIN_DIR, QUICK_SETTINGS, private_directory
 
+from tests.postgres import BIN_DIR, QUICK_SETTINGS, private_directory
 from trinity import host
 from trinity.store import embedded
 from trinity.store.embedded import EmbeddedServer, EmbeddedServerError
@@ -288,6 +288,17 @@ def test_the_server_ends_with_the_process_that_asked_for_that(server: EmbeddedSe
     while server.is_running and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not server.is_running
+
+
+def test_a_start_while_the_server_goes_down_waits_and_starts_it_again(server: EmbeddedServer) -> None:
+    url = server.start()
+    pid = server.postmaster_pid()
+    assert pid is not None
+    with psycopg.connect(url) as connection:
+        connection.execute("create table filler as select repeat('x', 500) from generate_series(1, 100000)")
+    os.kill(pid, signal.SIGINT)
+    assert query(server.start(), "select 1") == [(1,)]
+    assert server.postmaster_pid() != pid
 
 
 def test_a_lost_password_is_said_clearly(server: EmbeddedServer) -> None:

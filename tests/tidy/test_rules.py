@@ -4,8 +4,8 @@ import ast
 import re
 
 import pytest
-from tests.tidy.source import called_name, calls, imports, modules, name_of, tracked
 
+from tests.tidy.source import called_name, calls, imports, modules, name_of, tracked
 from trinity.kit.barriers import BARRIERS
 
 PRODUCT = "src/trinity/"

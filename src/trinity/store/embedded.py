@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from psycopg.pq import PGconn, Ping
+
 from trinity import host
 from trinity.errors import TrinityError
 from trinity.store.embedded_place import ADMIN_ROLE, Binaries, Place, PlaceError, prepare
@@ -74,7 +76,7 @@ class EmbeddedServer:
         with self._locked():
             try:
                 binaries, place = prepare(self.home, self.bin_dir)
-                if self._running(place) is None:
+                if not self._answers(place):
                     self._clear_away_the_dead(place)
                     place.make_directories()
                     if not place.data.exists():
@@ -122,6 +124,17 @@ class EmbeddedServer:
         if pid in _children:
             _reap()
         return pid if pid is not None and pid in host.processes_in(place.data) else None
+
+    def _answers(self, place: Place) -> bool:
+        """Whether a server runs and takes connections; one that is going down is waited for."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self._running(place) is not None:
+            if place.is_ready() and PGconn.ping(_url(place).encode()) == Ping.OK:
+                return True
+            if time.monotonic() > deadline:
+                raise EmbeddedServerError(f"a server runs but took no connections for {START_TIMEOUT_S:.0f} s")
+            time.sleep(POLL_S)
+        return False
 
     def _clear_away_the_dead(self, place: Place) -> None:
         """After a killed server: wait for its orphans, end those that hang, and remove what it left lying."""
