@@ -19,7 +19,7 @@ from trinity_sandbox.gmail.books import Books
 from trinity_sandbox.gmail.errors import GoogleError
 from trinity_sandbox.serving import DROP
 
-MODES = ("accept_then_drop", "error_after_commit", "reject_500", "unavailable", "429", "delay")
+MODES = ("accept_then_drop", "error_after_commit", "reject_500", "unavailable", "429", "delay", "slow_answer")
 SECONDS_MAX = 120.0
 RETRY_AFTER_S = 2
 DROPPED = 0
@@ -85,6 +85,7 @@ class FaultLayer:
         fault = self._faults.take(method, path)
         mode = fault.mode if fault else ""
         if fault and mode == "delay":
+            receive = await _read_whole(receive)
             await asyncio.sleep(fault.seconds)
         answer = _Answer()
         if mode not in ("reject_500", "unavailable", "429"):
@@ -95,6 +96,8 @@ class FaultLayer:
         if mode == "accept_then_drop":
             await _drop(scope, receive)
             return
+        if fault and mode == "slow_answer":
+            await asyncio.sleep(fault.seconds)
         for message in answer.messages:
             await send(message)
 
@@ -124,6 +127,19 @@ class _Answer:
             {"type": "http.response.start", "status": error.status, "headers": headers},
             {"type": "http.response.body", "body": body, "more_body": False},
         ]
+
+
+async def _read_whole(receive: Receive) -> Receive:
+    """Take the request in before a delay, so that it is carried out although its caller has left."""
+    first = await receive()
+    taken = [first]
+    while first["type"] == "http.request" and taken[-1].get("more_body"):
+        taken.append(await receive())
+
+    async def replay() -> Any:
+        return taken.pop(0) if taken else await receive()
+
+    return replay
 
 
 async def _drop(scope: Any, receive: Receive) -> None:

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+
 from tests.providers.gmail.factory import a_client, check_call
 from tests.sandbox.gmail.standin import Mailbox, StandIn
-
 from trinity.providers.gmail.account import GmailClient
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+
 from tests.sandbox.gmail import discovery
 from tests.sandbox.gmail.standin import Mailbox
-
 from trinity.kit.permit import Permit, mint, origin_of
 from trinity.providers.gmail.account import GmailAccount, GmailClient
 from trinity.providers.gmail.materialise import Address, Mail, reply_to_address

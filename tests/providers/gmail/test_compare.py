@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.providers.gmail.factory import NOW, a_mail
 
+from tests.providers.gmail.factory import NOW, a_mail
 from trinity.providers.gmail.compare import differences
 from trinity.providers.gmail.materialise import Address, ThreadFacts, render
 
@@ -63,7 +63,7 @@ def test_what_cannot_be_decoded_is_said() -> None:
     assert differences(APPROVED, broken) == ("unreadable",)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=60))
 def test_any_other_subject_or_text_differs(text: str) -> None:
     mail = a_mail()

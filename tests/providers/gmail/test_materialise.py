@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.providers.gmail.factory import TOKEN, a_mail
 
+from tests.providers.gmail.factory import TOKEN, a_mail
 from trinity.providers.gmail.address import token_in
 from trinity.providers.gmail.materialise import (
     Address,
@@ -49,7 +49,7 @@ mails = st.builds(
     date=st.integers(0, 2**31).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     thread=st.none(),
 )
-many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.providers.gmail.factory import a_mail
 
+from tests.providers.gmail.factory import a_mail
 from trinity.providers.gmail.materialise import Address, MaterialiseRefused, render
 from trinity.providers.gmail.view import MailView, view
 

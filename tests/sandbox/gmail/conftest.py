@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.sandbox.gmail.standin import Mailbox, StandIn
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from jsonschema import Draft202012Validator
 
@@ -67,7 +67,7 @@ def method_for(http_method: str, path: str) -> Method:
 def check_request(http_method: str, url: str, body: bytes) -> Method:
     """Assert that the document allows this call: its path, every parameter and its value, its body."""
     parts = urlsplit(url)
-    method = method_for(http_method, unquote(parts.path))
+    method = method_for(http_method, parts.path)
     for name, value in parse_qsl(parts.query):
         parameter = method.parameters.get(name)
         assert parameter and parameter["location"] == "query", f"{method.id} has no parameter {name}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from tests.sandbox.gmail import discovery
 
 _counter = itertools.count(1)
@@ -98,12 +99,14 @@ class Mailbox:
         method = discovery.method_for(http_method, answer.request.url.path)
         return discovery.check_response(method, answer.content)
 
-    def try_call(self, http_method: str, path: str, body: Any = None, **params: Any) -> httpx.Response:
+    def try_call(
+        self, http_method: str, path: str, body: Any = None, *, timeout_s: float = 10, **params: Any
+    ) -> httpx.Response:
         """A call that may be refused."""
         self._token = self._token or self.token()
         url = f"{self.standin.base_url}/gmail/v1/users/me/{path}"
         headers = {"authorization": f"Bearer {self._token}"}
-        with httpx.Client(headers=headers, verify=False) as http:
+        with httpx.Client(headers=headers, verify=False, timeout=timeout_s) as http:
             request = http.build_request(http_method, url, json=body, params=params)
             discovery.check_request(http_method, str(request.url), request.content)
             return http.send(request)

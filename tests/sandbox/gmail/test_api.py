@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.sandbox.gmail.standin import Mailbox, StandIn, mail, message
 
 

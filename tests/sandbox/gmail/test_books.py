@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.sandbox.gmail.standin import Mailbox, StandIn, mail
 
 

@@ -4,6 +4,7 @@ import time
 
 import httpx
 import pytest
+
 from tests.sandbox.gmail.standin import Mailbox, mail
 
 
@@ -41,6 +42,14 @@ def test_a_delay_delays(mailbox: Mailbox) -> None:
     before = time.monotonic()
     mailbox.call("GET", "profile")
     assert time.monotonic() - before >= 0.3
+
+
+def test_a_slow_answer_comes_after_the_deed(mailbox: Mailbox) -> None:
+    draft = mailbox.draft(mail())
+    mailbox.standin.fault("/drafts/send", "slow_answer", seconds=30)
+    with pytest.raises(httpx.ReadTimeout):
+        mailbox.try_call("POST", "drafts/send", {"id": draft["id"]}, timeout_s=0.5)
+    assert len(mailbox.standin.sent_from(mailbox.address)) == 1
 
 
 def test_a_fault_meets_as_many_requests_as_it_says(mailbox: Mailbox) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.sandbox.gmail.standin import StandIn
 
 WAIT_S = 10

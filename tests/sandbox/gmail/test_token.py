@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.sandbox.gmail.standin import Mailbox, StandIn
 
 
