@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from trinity.web.csrf import csrf_token
 from trinity.web.live import Hub
 
 ORIGIN = "http://127.0.0.1:8000"
+OPENING_S = 0.15
 type Client = httpx.AsyncClient
 
 
@@ -38,7 +40,7 @@ def hub() -> Hub:
 async def client(desk: DeskInMemory, config: WebConfig, hub: Hub) -> AsyncIterator[Client]:
     """A browser without a session that says where its requests come from."""
     app = build_app(config, desk, hub)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url=ORIGIN) as client:
         client.headers["origin"] = ORIGIN
         yield client
 
@@ -55,8 +57,9 @@ async def signed_in(client: Client, config: WebConfig) -> Client:
 async def stream_until_closed(client: Client, hub: Hub, path: str, *while_open: Callable[[], object]) -> str:
     """What a page's stream says while the given things happen, up to the hub's end."""
     streaming = asyncio.create_task(client.get(path, headers={"accept": "text/event-stream"}))
-    for happens in (*while_open, lambda: None):
-        await asyncio.sleep(0.15)
+    for happens in while_open:
+        await asyncio.sleep(OPENING_S)
         happens()
+    await asyncio.sleep(OPENING_S)
     hub.close()
     return (await asyncio.wait_for(streaming, 10)).text

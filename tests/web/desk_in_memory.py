@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from trinity.accounts import SignedIn
 from trinity.errors import NotFound, Refused
 from trinity.kit.canonical import Json
 from trinity.kit.ids import uuid7
-from trinity.web.session import SignedIn
 from trinity.web.views import (
     Alternative,
     Attempt,
@@ -149,7 +149,7 @@ class DeskInMemory:
 
     def __init__(self) -> None:
         self.who = SignedIn(
-            key(1), key(2), "Aurora Studio", key(4), "Ada Byron", EMAIL, "owner", NOW + timedelta(hours=8)
+            key(2), "Aurora Studio", key(1), key(4), EMAIL, "Ada Byron", "owner", NOW + timedelta(hours=8)
         )
         self.tokens: dict[str, SignedIn] = {}
         self.done: list[tuple[object, ...]] = []

@@ -1,5 +1,7 @@
 """Every answer carries the headers, errors too."""
 
+from typing import Any, cast
+
 import httpx
 import pytest
 
@@ -25,7 +27,9 @@ async def test_each_answer_is_under_the_policy(client: Client, path: str) -> Non
 
 async def test_https_is_remembered_by_browsers_only_over_https(desk: DeskInMemory) -> None:
     app = build_app(WebConfig("https://trinity.example", b"k" * 32), desk, Hub(None))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://trinity.example") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(cast(Any, app)), base_url="https://trinity.example"
+    ) as client:
         answer = await client.get("/sign-in")
     assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
 

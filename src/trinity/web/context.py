@@ -8,10 +8,10 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
+from trinity.accounts import SignedIn
 from trinity.web.config import WebConfig
 from trinity.web.desk import Desk
 from trinity.web.live import Hub
-from trinity.web.session import SignedIn
 from trinity.web.templating import Templates
 from trinity.web.throttle import Throttle
 

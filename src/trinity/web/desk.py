@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from trinity.accounts import SignedIn
 from trinity.kit.canonical import Json
-from trinity.web.session import Sessions, SignedIn
+from trinity.web.session import Sessions
 from trinity.web.views import (
     AuditEvent,
     Call,

@@ -4,6 +4,7 @@ from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from trinity.accounts import Permission, may
 from trinity.errors import Refused
 from trinity.web.context import web_of
 from trinity.web.csrf import SAFE_METHODS, demand_same_origin, demand_token
@@ -44,13 +45,13 @@ class Public(Guard):
 
 
 class People(Guard):
-    """A signed-in person whose role is one of `roles` (all roles when none is named)."""
+    """A signed-in person whose role has one of the permissions (any member when none is named)."""
 
-    def __init__(self, *roles: str) -> None:
-        self._roles = frozenset(roles)
+    def __init__(self, *some: Permission) -> None:
+        self._some = some
 
     async def __call__(self, connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
-        """Find the session, then the role, then, for a change, the origin and the CSRF token."""
+        """Find the session, then, for a change, the origin and the CSRF token, then the permission."""
         web = web_of(connection)
         token = token_in(connection, web.config)
         session = await web.desk.find(token) if token else None
@@ -62,18 +63,21 @@ class People(Guard):
             await demand_token(request, web.config, token)
         connection.scope["user"] = session
         connection.scope["auth"] = token
-        if self._roles and session.role not in self._roles:
-            message = f"This needs the role {' or '.join(sorted(self._roles))}; yours is {session.role}."
-            raise Refused("role_required", message, status=403)
+        if self._some and not any(may(session.role, permission) for permission in self._some):
+            wanted = " or ".join(self._some)
+            raise Refused("role_required", f"The role {session.role} may not do this ({wanted}).", status=403)
 
 
 anyone = Public()
 sign_in_form = Public(is_proof_needed=True)
 member = People()
-operates = People("owner", "operator")
-decides = People("owner", "approver")
-releases = People("owner", "operator", "approver")
-people_who_stop = People("owner", "operator", "approver")
+may_run = People(Permission.RUN)
+may_add = People(Permission.RUN, Permission.RELEASE)
+may_release = People(Permission.RELEASE)
+may_approve = People(Permission.APPROVE)
+may_propose = People(Permission.PROPOSE)
+may_change = People(Permission.PROPOSE, Permission.APPROVE)
+may_control = People(Permission.CONTROL)
 
 
 def demand_guards(app: Litestar) -> None:

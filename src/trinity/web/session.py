@@ -1,37 +1,15 @@
 """Who is signed in. The cookie holds a random token; the server keeps its SHA-256 (see `accounts`)."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
-from trinity.kit.actor import Actor
+from trinity.accounts import SignedIn
 from trinity.web.config import WebConfig
 
 TOKEN_CHARS_MAX = 128
 """A longer cookie is not ours and is not looked up."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """One person's session in one account, as read for this request."""
-
-    session_id: UUID
-    account_id: UUID
-    account_name: str
-    user_id: UUID
-    user_name: str
-    email: str
-    role: str
-    expires_at: datetime
-
-    @property
-    def actor(self) -> Actor:
-        """The identity that commands act for."""
-        return Actor(self.account_id, "user", str(self.user_id), frozenset({self.role}))
 
 
 class Sessions(Protocol):
@@ -41,7 +19,7 @@ class Sessions(Protocol):
         """The live session of a token, or None. Never writes."""
 
     async def sign_in(self, email: str, password: str, old_token: str | None) -> tuple[str, SignedIn]:
-        """A new session under a new token; the old one ends. Refused `wrong_credentials` (401)."""
+        """A new session under a new token; the old one ends. Refused `bad_credentials` (401)."""
 
     async def sign_out(self, token: str) -> None:
         """End the session; unknown tokens are ignored."""

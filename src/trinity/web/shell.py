@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from trinity.accounts import SignedIn
 from trinity.web.context import PageRequest, web_of
-from trinity.web.session import SignedIn
 from trinity.web.views import Glance
 
 

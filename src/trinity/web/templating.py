@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from trinity.accounts import Permission, may
 from trinity.web import marks, words
 from trinity.web.assets import assets
 
@@ -37,7 +38,11 @@ class Templates:
             tone=words.tone,
         )
         self._environment.globals.update(
-            asset=lambda name: assets()[name].address, icon=icon, explain=words.explain, csrf_field=csrf_field
+            asset=lambda name: assets()[name].address,
+            icon=icon,
+            explain=words.explain,
+            csrf_field=csrf_field,
+            may=lambda role, name: may(role, Permission(name)),
         )
 
     def page(self, name: str, **values: object) -> str:

@@ -50,7 +50,7 @@ class SourceRow:
     created_at: datetime
     text: str = ""
     released_by: str = ""
-    run_id: UUID | None = None
+    project_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +233,8 @@ class Call:
     superseded_by_id: UUID | None = None
     differences: tuple[tuple[str, str, str], ...] = ()
     typed_payload: dict[str, Json] = field(default_factory=dict)
+    is_mine: bool = False
+    """True for the person who looks when this person proposed it: then somebody else must approve."""
 
 
 @dataclass(frozen=True, slots=True)

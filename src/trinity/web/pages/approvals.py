@@ -11,7 +11,7 @@ from trinity.errors import Refused
 from trinity.kit.canonical import Json
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import Form, done, read_form
-from trinity.web.guards import decides, member, people_who_stop
+from trinity.web.guards import may_approve, may_change, member
 from trinity.web.plaintext import is_same_words
 from trinity.web.stream import Page, answer
 
@@ -56,7 +56,7 @@ async def approval(request: PageRequest, approval_id: FromPath[UUID]) -> Respons
     return await answer(request, draw)
 
 
-@post("/approvals/{approval_id:uuid}/decisions", guards=[decides], include_in_schema=False)
+@post("/approvals/{approval_id:uuid}/decisions", guards=[may_approve], include_in_schema=False)
 async def decide(request: PageRequest, approval_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Approve or reject the envelope that was shown; the form names its digest."""
     form = await read_form(request)
@@ -73,14 +73,14 @@ async def decide(request: PageRequest, approval_id: FromPath[UUID]) -> Response[
     return done(request, f"/approvals/{approval_id}", "Approved." if decision == "approve" else "Rejected.")
 
 
-@post("/approvals/{approval_id:uuid}/revoke", guards=[decides], include_in_schema=False)
+@post("/approvals/{approval_id:uuid}/revoke", guards=[may_approve], include_in_schema=False)
 async def revoke(request: PageRequest, approval_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Take an approval back, as long as it is not claimed."""
     await web_of(request).desk.revoke(request.user, approval_id)
     return done(request, f"/approvals/{approval_id}", "Taken back. Nothing was sent.")
 
 
-@post("/approvals/{approval_id:uuid}/edit", guards=[people_who_stop], include_in_schema=False)
+@post("/approvals/{approval_id:uuid}/edit", guards=[may_change], include_in_schema=False)
 async def edit(request: PageRequest, approval_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Make a new version: a new envelope with an approval of its own; this one ends."""
     web = web_of(request)

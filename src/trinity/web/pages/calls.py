@@ -9,7 +9,7 @@ from litestar.response import Redirect, Stream
 
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done
-from trinity.web.guards import member, people_who_stop
+from trinity.web.guards import may_change, member
 from trinity.web.stream import Page, answer
 
 
@@ -25,7 +25,7 @@ async def call(request: PageRequest, call_id: FromPath[UUID]) -> Response[str] |
     return await answer(request, draw)
 
 
-@post("/tool-calls/{call_id:uuid}/cancel", guards=[people_who_stop], include_in_schema=False)
+@post("/tool-calls/{call_id:uuid}/cancel", guards=[may_change], include_in_schema=False)
 async def cancel(request: PageRequest, call_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Undo it, as long as it is not claimed."""
     await web_of(request).desk.cancel(request.user, call_id)

@@ -7,7 +7,7 @@ from litestar.response import Redirect, Stream
 from trinity.errors import Refused
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done, read_form
-from trinity.web.guards import anyone, member, people_who_stop, sign_in_form
+from trinity.web.guards import anyone, may_control, member, sign_in_form
 from trinity.web.session import cookie_away, cookie_for, token_in
 from trinity.web.stream import Page, answer
 
@@ -75,7 +75,7 @@ async def home(request: PageRequest) -> Response[str] | Stream:
     return await answer(request, draw)
 
 
-@post("/posture", guards=[people_who_stop], include_in_schema=False)
+@post("/posture", guards=[may_control], include_in_schema=False)
 async def tighten(request: PageRequest) -> Response[None] | Redirect:
     """Tighten the account's posture at once."""
     form = await read_form(request)

@@ -9,7 +9,7 @@ from litestar.response import Redirect, Stream
 
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done, read_form
-from trinity.web.guards import member, operates, releases
+from trinity.web.guards import may_add, may_release, may_run, member
 from trinity.web.stream import Page, answer
 
 
@@ -30,12 +30,18 @@ async def project(request: PageRequest, project_id: FromPath[UUID]) -> Response[
 
     async def draw() -> Page:
         found = await web_of(request).desk.project(request.user, project_id)
-        return Page("project.html", found.row.name, "projects", {"project": found}, frozenset({"projects", "runs"}))
+        return Page(
+            "project.html",
+            found.row.name,
+            "projects",
+            {"project": found},
+            frozenset({f"project:{project_id}", "projects", "runs"}),
+        )
 
     return await answer(request, draw)
 
 
-@post("/projects/{project_id:uuid}/runs", guards=[operates], include_in_schema=False)
+@post("/projects/{project_id:uuid}/runs", guards=[may_run], include_in_schema=False)
 async def start_run(request: PageRequest, project_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Start a run towards a goal."""
     form = await read_form(request)
@@ -49,7 +55,7 @@ async def start_run(request: PageRequest, project_id: FromPath[UUID]) -> Respons
     return done(request, f"/runs/{run_id}")
 
 
-@post("/projects/{project_id:uuid}/sources", guards=[operates], include_in_schema=False)
+@post("/projects/{project_id:uuid}/sources", guards=[may_add], include_in_schema=False)
 async def add_source(request: PageRequest, project_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Add a text of the operator's; it begins in quarantine like any other."""
     form = await read_form(request)
@@ -65,12 +71,14 @@ async def source(request: PageRequest, source_id: FromPath[UUID]) -> Response[st
 
     async def draw() -> Page:
         found = await web_of(request).desk.source(request.user, source_id)
-        return Page("source.html", found.title, "projects", {"source": found}, frozenset({"projects"}))
+        return Page(
+            "source.html", found.title, "projects", {"source": found}, frozenset({f"project:{found.project_id}"})
+        )
 
     return await answer(request, draw)
 
 
-@post("/sources/{source_id:uuid}/release", guards=[releases], include_in_schema=False)
+@post("/sources/{source_id:uuid}/release", guards=[may_release], include_in_schema=False)
 async def release(request: PageRequest, source_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Release a source to agents."""
     await web_of(request).desk.release_source(request.user, source_id)

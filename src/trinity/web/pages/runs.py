@@ -9,7 +9,7 @@ from litestar.response import Redirect, Stream
 
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done
-from trinity.web.guards import member, people_who_stop
+from trinity.web.guards import may_control, member
 from trinity.web.stream import Page, answer
 
 
@@ -35,7 +35,7 @@ async def run(request: PageRequest, run_id: FromPath[UUID]) -> Response[str] | S
     return await answer(request, draw)
 
 
-@post("/runs/{run_id:uuid}/stop", guards=[people_who_stop], include_in_schema=False)
+@post("/runs/{run_id:uuid}/stop", guards=[may_control], include_in_schema=False)
 async def stop(request: PageRequest, run_id: FromPath[UUID]) -> Response[None] | Redirect:
     """Stop the run: its lease ends now."""
     await web_of(request).desk.stop_run(request.user, run_id)
