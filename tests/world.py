@@ -4,6 +4,7 @@ Time stands where the test puts it. Jobs are written, not run: a test drives the
 can stop between any two steps.
 """
 
+import base64
 import json
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
+from psycopg.rows import dict_row
 
 from tests.postgres import SECRET_KEY
-from trinity import accounts, agency, approvals, effects, gateway, integrations
+from trinity import accounts, agency, approvals, audit, effects, gateway, integrations
 from trinity.approvals import NewDecision
 from trinity.gateway import House, Proposal, Proposed, Rails, SpentRegister
 from trinity.kit.actor import Actor
@@ -79,6 +82,11 @@ class World:
     owner_id: UUID
     project_id: UUID
     http: httpx.AsyncClient
+    mailbox: str = MAILBOX
+    alias: str = ALIAS
+    admin_url: str | None = None
+    sent_before: int = 0
+    """Mails in the books of a shared stand-in that are older than this world."""
 
     @property
     def owner(self) -> Actor:
@@ -93,8 +101,8 @@ class World:
     def mail(self, **changes: Any) -> dict[str, Any]:
         """A valid payload of gmail.send, with changes."""
         return {
-            "mailbox": MAILBOX,
-            "from_alias": ALIAS,
+            "mailbox": self.mailbox,
+            "from_alias": self.alias,
             "to": [{"addr": "ada@customer.example", "name": "Ada Byron"}],
             "cc": [],
             "bcc": [],
@@ -112,10 +120,13 @@ class World:
 
     async def approve(self, made: Proposed, *, actor: Actor | None = None) -> str:
         """Approve what was proposed, as the owner."""
+        return await self.decide(made, "approve", actor=actor)
+
+    async def decide(self, made: Proposed, decision: str, *, actor: Actor | None = None) -> str:
+        """Decide on what was proposed, as the owner."""
         assert made.approval_id is not None
-        return await gateway.decide(
-            self.app, actor or self.owner, made.approval_id, NewDecision("approve", made.envelope_digest)
-        )
+        new = NewDecision(decision, made.envelope_digest)
+        return await gateway.decide(self.app, actor or self.owner, made.approval_id, new)
 
     async def approved(self, key: str = "key-1", **changes: Any) -> Proposed:
         """A proposal that was approved and whose undo window is over."""
@@ -150,13 +161,58 @@ class World:
         return dict((await self.http.get(f"{self.gmail_url}/_sandbox/books")).json())
 
     async def sent(self) -> list[dict[str, Any]]:
-        """The mails that really went out."""
-        return list((await self.books())["sent"])
+        """The mails that really went out, of any mailbox."""
+        return list((await self.books())["sent"])[self.sent_before :]
+
+    async def sent_as_approved(self, made: Proposed) -> list[dict[str, Any]]:
+        """The mails that really went out with exactly the bytes of a call, as the stand-in got them."""
+        async with self.tx() as tx:
+            wanted = (await effects.get_envelope(tx, made.tool_call_id)).payload
+        return [one for one in await self.sent() if base64.b64decode(one["submitted_b64"]) == wanted]
+
+    async def drafts(self) -> list[dict[str, Any]]:
+        """The open drafts of this world's mailbox."""
+        return [one for one in (await self.books())["drafts"] if one["mailbox"] == self.mailbox]
 
     async def fault(self, mode: str, path_contains: str, *, times: int = 1, **more: Any) -> None:
         """Arm a fault of the stand-in."""
         body = {"mode": mode, "path_contains": path_contains, "times": times, **more}
         (await self.http.post(f"{self.gmail_url}/_sandbox/faults", json=body)).raise_for_status()
+
+    async def clear_faults(self) -> None:
+        """No fault waits any more."""
+        (await self.http.post(f"{self.gmail_url}/_sandbox/faults", json={"clear": True})).raise_for_status()
+
+    async def drive(self, call_id: UUID, *, steps: int = 12) -> effects.ToolCall:
+        """Advance a call, moving the clock to whenever it wants to go on, until it stands still."""
+        for _ in range(steps):
+            later = await self.advance(call_id)
+            call = await self.call(call_id)
+            if later is not None:
+                self.clock.now = max(self.clock.now, later.at)
+            elif call.state not in ("ready", "executing", "in_doubt"):
+                break
+            elif call.not_before and call.not_before > self.clock.now:
+                self.clock.now = call.not_before
+        return await self.call(call_id)
+
+    def tamper(self, statement: str, **params: Any) -> list[dict[str, Any]]:
+        """Do what only somebody with the database in his hands can do: any statement, no foreign key, no policy."""
+        assert self.admin_url, "this world was made without the superuser's address"
+        with psycopg.connect(self.admin_url, row_factory=dict_row) as connection:
+            connection.execute("set session_replication_role = replica")
+            cursor = connection.execute(statement, params)
+            return cursor.fetchall() if cursor.description else [{"count": cursor.rowcount}]
+
+    async def incidents(self) -> list[str]:
+        """The kinds of all incidents of the account, newest first."""
+        async with self.tx() as tx:
+            return [one.kind for one in await audit.list_incidents(tx)]
+
+    async def events(self, kind: str) -> list[audit.Event]:
+        """The audit events of one kind."""
+        async with self.tx() as tx:
+            return [one for one in await audit.list_events(tx, limit=500) if one.kind == kind]
 
     async def second_person(self, role: str, email: str = "second@northwind.example") -> Actor:
         """Another member of the account."""
@@ -187,9 +243,21 @@ def settings_for(owner_url: str, gmail_url: str, home: Path, **environ: str) -> 
 
 @asynccontextmanager
 async def make_world(
-    owner_url: str, gmail_url: str, home: Path, *, name: str = "Northwind", **environ: str
+    owner_url: str,
+    gmail_url: str,
+    home: Path,
+    *,
+    name: str = "Northwind",
+    address: str = MAILBOX,
+    admin_url: str | None = None,
+    is_shared: bool = False,
+    **environ: str,
 ) -> AsyncIterator[World]:
-    """Open an account and hand out the world; `environ` changes settings."""
+    """Open an account and hand out the world; `environ` changes settings.
+
+    `is_shared`: the stand-in serves other worlds too, so its books already hold mails that do not count here.
+    """
+    alias = f"hello@{address.partition('@')[2]}"
     settings = settings_for(owner_url, gmail_url, home, **environ)
     assert settings.app_database_url
     assert settings.executor_database_url
@@ -200,9 +268,10 @@ async def make_world(
         httpx.AsyncClient(timeout=5.0, trust_env=False) as http,
     ):
         token = f"sandbox-refresh-{name.lower()}"
-        await _mailbox(http, gmail_url, token)
+        await _mailbox(http, gmail_url, token, (address, alias))
+        before = (await http.get(f"{gmail_url}/_sandbox/books")).json()["sent"] if is_shared else []
         credential = integrations.MailboxCredential(CLIENT, CLIENT_SECRET, token, f"{gmail_url}/token")
-        mailbox = integrations.NewMailbox(MAILBOX, name, (ALIAS,), gmail_url, "sandbox", credential)
+        mailbox = integrations.NewMailbox(address, name, (alias,), gmail_url, "sandbox", credential)
         project = accounts.NewProject("Website care", "We look after websites.", None)
         owner = (f"owner@{name.lower()}.example", "Robin Owner", PASSWORD)
         first = agency.FirstAccount(name, owner, mailbox, project)
@@ -222,14 +291,18 @@ async def make_world(
             owner_id,
             project_id,
             http,
+            address,
+            alias,
+            admin_url,
+            len(before),
         )
 
 
-async def _mailbox(http: httpx.AsyncClient, gmail_url: str, token: str) -> None:
+async def _mailbox(http: httpx.AsyncClient, gmail_url: str, token: str, addresses: tuple[str, str]) -> None:
     body = {
-        "address": MAILBOX,
+        "address": addresses[0],
         "display_name": "Northwind",
-        "aliases": [ALIAS],
+        "aliases": [addresses[1]],
         "refresh_token": token,
         "client_id": CLIENT,
         "client_secret": CLIENT_SECRET,
