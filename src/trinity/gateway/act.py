@@ -1,4 +1,8 @@
-"""Act: no transaction open. Spend the digest, then take each step of the operation, written down before it is taken."""
+"""Act: no transaction open. Spend the digest, then take each step of the operation, written down before it is taken.
+
+The spent register's note holds the mailbox's history id from before the act: whoever reconciles reads the
+provider's own list from there, and so does not depend on what a rewound database still remembers.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +10,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from trinity import audit, controls, effects, integrations
-from trinity.errors import Declined, OutcomeUnknown, Reason, Unavailable
+from trinity.effects import StaleLease
+from trinity.errors import Declined, OutcomeUnknown, Reason, Refused, Unavailable
 from trinity.gateway.claim import Claimed
 from trinity.gateway.house import Rails
 from trinity.gateway.operations import OPERATIONS
@@ -37,20 +42,18 @@ class Step:
 
 async def act(rails: Rails, claimed: Claimed) -> Outcome:
     """Do what was claimed, once. Whatever happens, the answer says what is known about the outside world."""
-    envelope = claimed.envelope
-    if OPERATIONS[envelope.operation].needs_approval:
-        reached("spend.before")
-        try:
-            note = {"tool_call_id": str(claimed.call_id), "at": rfc3339(rails.house.clock())}
-            rails.spent.spend(envelope.digest, claimed.act_n, note)
-        except Collision as error:
-            return await _collided(rails, claimed, error)
-        reached("spend.after")
     async with rails.house.db.transaction(claimed.account_id) as tx:
         mailbox = await integrations.get_mailbox(tx, claimed.integration_id)
     try:
         client = await rails.client(claimed.account_id, mailbox)
-        return await _steps(rails, claimed, client)
+        history_id = (await read.profile(client)).history_id
+        if OPERATIONS[claimed.envelope.operation].needs_approval:
+            _spend(rails, claimed, history_id)
+        return await _steps(rails, claimed, client, history_id)
+    except Collision as error:
+        return await _collided(rails, claimed, error)
+    except Refused as error:
+        return Outcome("failed", (Reason("credential", error.code, error.message),))
     except Declined as error:
         if error.code == MAILBOX_DISCONNECTED:
             await _suspend(rails, claimed, str(error))
@@ -61,7 +64,14 @@ async def act(rails: Rails, claimed: Claimed) -> Outcome:
         return Outcome("in_doubt", (Reason("provider", "outcome_unknown", str(error)[:500]),))
 
 
-async def _steps(rails: Rails, claimed: Claimed, client: GmailClient) -> Outcome:
+def _spend(rails: Rails, claimed: Claimed, history_id: str) -> None:
+    reached("spend.before")
+    note = {"tool_call_id": str(claimed.call_id), "at": rfc3339(rails.house.clock()), "history_id": history_id}
+    rails.spent.spend(claimed.envelope.digest, claimed.act_n, note)
+    reached("spend.after")
+
+
+async def _steps(rails: Rails, claimed: Claimed, client: GmailClient, history_id: str) -> Outcome:
     envelope, raw = claimed.envelope, claimed.payload
     thread_id = envelope.resource.get("thread_id")
     permit = _permit(rails, claimed)
@@ -74,7 +84,6 @@ async def _steps(rails: Rails, claimed: Claimed, client: GmailClient) -> Outcome
         if not OPERATIONS[envelope.operation].sends:
             facts = {"draft_id": draft.draft_id, "message_id": draft.message_id, "thread_id": draft.thread_id}
             return Outcome("succeeded", (), "draft", facts, draft.raw)
-    history_id = (await read.profile(client)).history_id
     intent = {"draft_id": draft_id, "history_id": history_id, "payload_sha256": digest_hex(raw)}
     step = Step(2, "drafts.send", intent)
     try:
@@ -158,15 +167,21 @@ def _unavailable(rails: Rails, claimed: Claimed, error: Unavailable) -> Outcome:
     if claimed.act_n >= UNAVAILABLE_ACTS_MAX:
         return Outcome("failed", (reason,))
     if OPERATIONS[claimed.envelope.operation].needs_approval:
-        evidence = {"verdict": "absent", "because": "no byte of a write left us", "at": rfc3339(rails.house.clock())}
+        evidence = {"verdict": "absent", "because": "no byte of a send left us", "at": rfc3339(rails.house.clock())}
         rails.spent.record_absence(claimed.envelope.digest, claimed.act_n, evidence)
     wait_s = error.retry_after_s or min(BACKOFF_S * 2 ** (claimed.act_n - 1), BACKOFF_MAX_S)
     return Outcome("ready", (reason,), retry_after_s=wait_s)
 
 
 async def _collided(rails: Rails, claimed: Claimed, error: Collision) -> Outcome:
-    """The register knows this act: the database was rewound or tampered with. Hold everything; people look."""
+    """The register knows this act: the database was rewound or tampered with. Hold everything; people look.
+
+    Unless this worker is the late one: then the act was given to another, and there is nothing to alarm about.
+    """
     now = rails.house.clock()
+    async with rails.house.db.transaction(claimed.account_id) as tx:
+        if (await effects.get_tool_call(tx, claimed.call_id)).lease_epoch != claimed.epoch:
+            raise StaleLease("The lease of this call was taken over.")
     async with rails.house.db.transaction(claimed.account_id) as tx:
         facts = {"envelope_digest": claimed.envelope.digest, "act_n": claimed.act_n, "message": str(error)}
         await audit.record_incident(tx, "spent_register_collision", claimed.call_id, now, facts, is_critical=True)

@@ -23,7 +23,9 @@ from trinity.policy.claim import POLICY_VERSION
 from trinity.store.database import Row, Tx
 
 READ = """
-    select t.*, e.canonical, e.payload, e.salt, e.typed_payload, k.typed_digest as key_typed_digest,
+    select t.*, e.digest as stored_digest, coalesce(e.canonical, '') as canonical, coalesce(e.payload, '') as payload,
+           coalesce(e.salt, '') as salt, coalesce(e.typed_payload, '') as typed_payload,
+           k.typed_digest as key_typed_digest,
            r.id as request_id, r.state as request_state, r.envelope_digest as request_digest,
            r.expires_at as request_expires_at, run.state as run_state,
            i.state as integration_state, i.address as mailbox, i.aliases, i.endpoint,
@@ -37,9 +39,10 @@ READ = """
                left join users u on u.id = d.approver_id
                where d.account_id = r.account_id and d.request_id = r.id), '[]') as decisions
     from tool_calls t
-    join envelopes e on e.account_id = t.account_id and e.id = t.id
+    left join envelopes e on e.account_id = t.account_id and e.id = t.id
     join integrations i on i.account_id = t.account_id and i.id = t.integration_id
-    left join idempotency_keys k on k.account_id = t.account_id and k.id = t.id
+    left join idempotency_keys k on k.account_id = t.account_id and k.id = t.id and k.project_id = t.project_id
+        and k.operation = t.operation and k.idempotency_key = t.idempotency_key
     left join approval_requests r on r.account_id = t.account_id and r.tool_call_id = t.id
     left join runs run on run.account_id = t.account_id and run.id = t.run_id
     where t.id = %(id)s
@@ -146,7 +149,7 @@ def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
         now=now,
         state=row["state"],
         tool_call_id=str(row["id"]),
-        columns=columns | {"tool_call_id": str(row["id"])},
+        columns=columns | {"tool_call_id": str(row["id"]), "stored_digest": row["stored_digest"]},
         envelope_bytes=row["canonical"],
         envelope_digest=row["envelope_digest"],
         payload=row["payload"],

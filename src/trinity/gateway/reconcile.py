@@ -11,10 +11,11 @@ from uuid import UUID
 
 from trinity import audit, effects, integrations
 from trinity.effects import Attempt, ToolCall
-from trinity.errors import ProviderError, Reason
+from trinity.errors import ProviderError, Reason, Refused
 from trinity.gateway.house import House, Rails
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.settle import Outcome, settle
+from trinity.gateway.spent import ACTS_MAX, Collision
 from trinity.kit.actor import Actor
 from trinity.kit.barriers import reached
 from trinity.kit.canonical import canonical_bytes, rfc3339
@@ -96,9 +97,12 @@ async def reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> Outcome |
         trail = Trail(call, envelope, await effects.list_attempts(tx, call.id))
         mailbox = await integrations.get_mailbox(tx, call.integration_id)
     try:
-        verdict = await look(await rails.client(account_id, mailbox), trail)
-    except ProviderError as error:
+        client = await rails.client(account_id, mailbox)
+        verdict = await look(client, trail, rails.spent.history_id(envelope.digest))
+    except (ProviderError, Refused) as error:
         verdict = CannotTell(f"the provider could not be asked: {error}")
+    except Collision as error:
+        verdict = CannotTell(f"the spent register could not be read: {error}")
     reached("reconcile.after_look_up")
     outcome = _outcome(verdict, call)
     await _write_look(rails, account_id, trail, epoch, verdict)
@@ -106,8 +110,14 @@ async def reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> Outcome |
     return outcome
 
 
-async def look(client: GmailClient, trail: Trail) -> Verdict:
-    """Decide from the committed steps and the provider's record. A step that was never written was never taken (I5)."""
+async def look(client: GmailClient, trail: Trail, since: str | None) -> Verdict:
+    """Decide from the provider's record and the committed steps. A step that was never written was never taken (I5).
+
+    `since` is the history id that the spent register holds. The provider's list from there on comes first: a
+    database that was rewound or tampered with may have lost the step that the mail went out with.
+    """
+    if since is not None and (told := await _look_in_history(client, trail, since)) is not None:
+        return told
     sending = trail.last("drafts.send")
     if sending is not None:
         return await _look_for_sent(client, trail, sending)
@@ -131,12 +141,18 @@ async def _look_for_sent(client: GmailClient, trail: Trail, sending: Attempt) ->
     draft = await read.find_draft(client, draft_id)
     if draft is not None:
         return Absent("the draft is still there, so it was not sent", draft_id)
+    told = await _look_in_history(client, trail, history_id)
+    return told or CannotTell("the draft is gone, and no sent message with our token is there")
+
+
+async def _look_in_history(client: GmailClient, trail: Trail, since: str) -> Found | CannotTell | None:
+    """The sent message with our token since a history id; None if the provider's whole list holds none."""
     try:
-        sent = await read.sent_since(client, history_id, trail.envelope.operation_token)
+        sent = await read.sent_since(client, since, trail.envelope.operation_token)
     except HistoryGone:
-        return CannotTell("the draft is gone and the mailbox's history no longer reaches back")
+        return CannotTell("the mailbox's history no longer reaches back")
     if sent is None:
-        return CannotTell("the draft is gone, and no sent message with our token is there")
+        return None
     record = await read.sent_message(client, sent.message_id)
     facts = {"message_id": sent.message_id, "thread_id": sent.thread_id, "label_ids": list(sent.label_ids)}
     return Found("sent", facts, record.response)
@@ -145,6 +161,8 @@ async def _look_for_sent(client: GmailClient, trail: Trail, sending: Attempt) ->
 def _outcome(verdict: Verdict, call: ToolCall) -> Outcome:
     if isinstance(verdict, Found):
         return Outcome("succeeded", (), verdict.kind, verdict.facts, verdict.raw)
+    if isinstance(verdict, Absent) and call.act_n >= ACTS_MAX:
+        return Outcome("failed", (Reason("reconcile", "gave_up", f"{call.act_n} acts, and none happened."),))
     if isinstance(verdict, Absent):
         return Outcome("ready", (Reason("reconcile", "absent", verdict.because),), retry_after_s=ABSENT_RETRY_S)
     looks = call.looks + 1

@@ -3,7 +3,8 @@
 One file `digest/n` per act, created only if absent and synced (file and directory) before the act begins.
 `digest/n+1` may follow only after `digest/n.absent`, the evidence that act n did not happen. Any other
 collision means that the database was rewound or tampered with. A database that is restored from a backup
-cannot forget what stands here.
+cannot forget what stands here. Evidence that act n did not happen uses its number up, too: an act that was
+given up can't be taken any more.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from trinity.errors import Refused, TrinityError
-from trinity.kit.canonical import canonical_bytes
+from trinity.kit.canonical import NotCanonical, canonical_bytes, parse_strict
 
 ACTS_MAX = 50
 EVIDENCE_BYTES_MAX = 10_000
@@ -46,10 +47,30 @@ class SpentRegister:
 
     def record_absence(self, digest: str, act_n: int, evidence: Mapping[str, object]) -> None:
         """Write the evidence that act `act_n` did not happen. Repeatable; the first evidence stays."""
-        _create(self._folder(digest) / f"{act_n}.absent", canonical_bytes(evidence)[:EVIDENCE_BYTES_MAX])
+        content = canonical_bytes(evidence)
+        assert len(content) <= EVIDENCE_BYTES_MAX, "evidence is a few short facts"
+        _create(self._folder(digest) / str(act_n), content)
+        _create(self._folder(digest) / f"{act_n}.absent", content)
+
+    def history_id(self, digest: str) -> str | None:
+        """The provider's history id from before the first act of a digest; None if none was ever taken.
+
+        Raises `Collision` if what stands there cannot be read.
+        """
+        for act_n in range(1, ACTS_MAX + 1):
+            path = self._folder(digest) / str(act_n)
+            if not path.is_file():
+                continue
+            try:
+                note = parse_strict(path.read_bytes())
+            except NotCanonical as error:
+                raise Collision(f"act {act_n} of this digest is not readable") from error
+            if isinstance(note, dict) and isinstance(found := note.get("history_id"), str):
+                return found
+        return None
 
     def is_spent(self, digest: str, act_n: int) -> bool:
-        """Whether this act was registered."""
+        """Whether this act was taken, or given up."""
         return (self._folder(digest) / str(act_n)).is_file()
 
     def _folder(self, digest: str) -> Path:

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from trinity.kit.canonical import NotCanonical, canonical_bytes, digest_hex, parse_rfc3339, parse_strict
+from trinity.kit.canonical import Json, NotCanonical, canonical_bytes, digest_hex, parse_rfc3339, parse_strict
 
 SCHEMA = "trinity/envelope/v1"
+OPTIONAL = ("run_id", "not_before", "supersedes")
 
 
 class Tier(StrEnum):
@@ -89,6 +90,25 @@ class Envelope:
             envelope = cls(**value)  # type: ignore[arg-type]
         except TypeError as error:
             raise NotCanonical("an envelope with missing or unknown keys") from error
+        _check(value)
         if envelope.to_bytes() != data:
             raise NotCanonical("an envelope that is not in canonical form")
         return envelope
+
+
+def _check(value: dict[str, Json]) -> None:
+    """Every field has its type and, where it has a form, its form, so that whoever reads on cannot stumble."""
+    for name, item in value.items():
+        if name in ("requester", "resource"):
+            is_fitting = isinstance(item, dict) and all(isinstance(one, str) for one in item.values())
+        elif name == "quorum":
+            is_fitting = type(item) is int and item >= 0
+        else:
+            is_fitting = isinstance(item, str) or (item is None and name in OPTIONAL)
+        if not is_fitting:
+            raise NotCanonical(f"an envelope whose {name} has the wrong type")
+    if value["tier"] not in set(Tier) or value["mode"] not in set(Mode):
+        raise NotCanonical("an envelope with an unknown tier or mode")
+    for name in ("created_at", "expires_at", "not_before"):
+        if (moment := value[name]) is not None:
+            parse_rfc3339(str(moment))

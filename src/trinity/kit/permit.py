@@ -44,9 +44,7 @@ class Permit:
         return left_s
 
 
-def mint(
-    *, tool_call_id: UUID, epoch: int, operation: str, origins: frozenset[str], deadline: datetime
-) -> Permit:
+def mint(*, tool_call_id: UUID, epoch: int, operation: str, origins: frozenset[str], deadline: datetime) -> Permit:
     """Danger: this is the power to act. Only the gateway calls it, after a committed claim."""
     return Permit(tool_call_id, epoch, operation, origins, deadline, _MINTED)
 
