@@ -10,8 +10,9 @@ from psycopg.errors import UniqueViolation
 from trinity import audit
 from trinity.accounts.passwords import hash_password
 from trinity.accounts.permissions import PERMISSIONS
-from trinity.errors import Refused
+from trinity.errors import NotFound, Refused
 from trinity.kit.actor import Actor
+from trinity.kit.canonical import is_text
 from trinity.kit.ids import uuid7
 from trinity.store.database import Tx
 
@@ -19,6 +20,8 @@ EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.
 NAME_MAX = 120
 SUMMARY_MAX = 20_000
 UNDO_WINDOW_S = 30
+UNDO_WINDOW_MAX_S = 3_600
+OWN_MAILBOX = "select 1 from integrations where id = %(id)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ async def create_project(tx: Tx, actor: Actor, new: NewProject, now: datetime) -
     """A project: the frame in which runs work and mails are written."""
     if len(new.summary) > SUMMARY_MAX:
         raise Refused("too_long", f"A summary has at most {SUMMARY_MAX} characters.", status=422)
+    if not is_text(new.summary) or not 0 <= new.undo_window_s <= UNDO_WINDOW_MAX_S:
+        raise Refused("invalid_project", f"An undo window has 0 to {UNDO_WINDOW_MAX_S} seconds.", status=422)
+    if new.integration_id and await tx.value(OWN_MAILBOX, {"id": new.integration_id}) is None:
+        raise NotFound("mailbox")
     project_id = uuid7(now)
     await tx.execute(
         "insert into projects (account_id, id, name, summary, undo_window_s, integration_id, created_at)"

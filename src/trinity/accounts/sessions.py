@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from trinity import audit
+from trinity.accounts.commands import EMAIL
 from trinity.accounts.passwords import is_password
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
@@ -42,8 +43,10 @@ class SignedIn:
 async def sign_in(db: Database, email: str, password: str, now: datetime) -> tuple[str, SignedIn]:
     """Check a password and open a session. Returns (token, who). `Refused` says nothing about who exists."""
     refusal = Refused("bad_credentials", "The mail address or the password is wrong.", status=401)
-    async with db.transaction(None) as tx:
-        account_id = await tx.value("select trinity_account_of_email(%(email)s)", {"email": email.lower()[:320]})
+    account_id = None
+    if EMAIL.fullmatch(email):
+        async with db.transaction(None) as tx:
+            account_id = await tx.value("select trinity_account_of_email(%(email)s)", {"email": email.lower()})
     if account_id is None:
         await is_password(password, None)
         raise refusal

@@ -12,7 +12,7 @@ from trinity.accounts.commands import EMAIL
 from trinity.agency.leases import revoke_leases
 from trinity.errors import NotFound, Refused
 from trinity.kit.actor import Actor
-from trinity.kit.canonical import digest_hex
+from trinity.kit.canonical import digest_hex, is_text
 from trinity.kit.ids import uuid7
 from trinity.store.database import Job, Tx
 
@@ -41,7 +41,7 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
     """Queue a run. Only a person starts one."""
     if actor.kind != "user":
         raise Refused("person_required", "Only a person starts a run.", status=403)
-    if not 1 <= len(new.goal) <= GOAL_MAX or "\x00" in new.goal:
+    if not 1 <= len(new.goal) <= GOAL_MAX or not is_text(new.goal):
         raise Refused("invalid_goal", f"A goal has 1 to {GOAL_MAX} characters.", status=422)
     if new.contact_addr is not None and EMAIL.fullmatch(new.contact_addr) is None:
         raise Refused("invalid_contact", "The contact's mail address is not valid.", status=422)
@@ -162,7 +162,7 @@ async def record_event(tx: Tx, run_id: UUID, kind: str, body: Mapping[str, objec
 
 async def save_draft(tx: Tx, run_id: UUID, title: str, text: str, now: datetime) -> UUID:
     """Keep a text that the agent wrote. It has no effect; it is an agent's content, and labelled so."""
-    if not 1 <= len(title) <= TITLE_MAX or not 1 <= len(text) <= TEXT_MAX or "\x00" in title + text:
+    if not 1 <= len(title) <= TITLE_MAX or not 1 <= len(text) <= TEXT_MAX or not is_text(title, text):
         raise Refused("invalid", f"A draft has a title and 1 to {TEXT_MAX} characters.", status=422)
     if await tx.value("select count(*) from drafts where run_id = %(r)s", {"r": run_id}) >= DRAFTS_PER_RUN_MAX:
         raise Refused("quota", f"A run keeps at most {DRAFTS_PER_RUN_MAX} drafts.", status=429)
@@ -197,7 +197,7 @@ async def keep_isolation(tx: Tx, run_id: UUID, sentence: str) -> None:
 
 async def request_artifact(tx: Tx, run_id: UUID, title: str, reason: str, now: datetime) -> None:
     """The agent asks people for a file; nothing is made by itself."""
-    if not 1 <= len(title) <= TITLE_MAX or len(reason) > TEXT_MAX:
+    if not 1 <= len(title) <= TITLE_MAX or len(reason) > TEXT_MAX or not is_text(title, reason):
         raise Refused("invalid", "A request has a title and a reason.", status=422)
     await record_event(tx, run_id, "artifact_request", {"title": title, "reason": reason}, now)
 

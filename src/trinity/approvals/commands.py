@@ -12,7 +12,7 @@ from trinity.accounts import Member, Permission, may
 from trinity.approvals.queries import ApprovalRequest
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
-from trinity.kit.canonical import canonical_bytes, digest_hex, rfc3339
+from trinity.kit.canonical import canonical_bytes, digest_hex, is_text, rfc3339
 from trinity.kit.envelope import Envelope, Mode
 from trinity.kit.ids import uuid7
 from trinity.policy.claim import STATEMENT_SCHEMA
@@ -130,6 +130,8 @@ def _check(request: ApprovalRequest, envelope: Envelope, member: Member, new: Ne
         raise Refused("invalid_decision", "A decision is `approve` or `reject`.", status=422)
     if len(new.reason) > REASON_MAX:
         raise Refused("too_long", f"A reason has at most {REASON_MAX} characters.", status=422)
+    if not is_text(new.reason, new.envelope_digest):
+        raise Refused("invalid_reason", "The reason holds a character that cannot be kept.", status=422)
     if not may(member.role, Permission.APPROVE):
         raise Refused("approver_required", "Only an approver or an owner decides.", status=403)
     if request.state in ("superseded", "expired"):
@@ -140,7 +142,7 @@ def _check(request: ApprovalRequest, envelope: Envelope, member: Member, new: Ne
         raise Refused("not_pending", f"This request is {request.state}.")
     if now >= request.expires_at:
         raise Refused("expired", "This request has expired.")
-    if not secrets.compare_digest(new.envelope_digest, request.envelope_digest):
+    if new.envelope_digest != request.envelope_digest:
         raise Refused("digest_mismatch", "What you saw is not what stands here now. Read it again.")
     if new.decision == "approve" and envelope.requester == {"kind": "user", "id": str(member.user_id)}:
         raise Refused("requester_cannot_approve", "Somebody else must approve what you asked for.", status=403)

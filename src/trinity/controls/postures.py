@@ -1,13 +1,14 @@
 """Posture: `live`, `draft_only`, `read_only`, `hold`, from loosest to tightest."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from trinity import audit
 from trinity.controls.models import MODES
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
+from trinity.kit.canonical import is_text
 from trinity.kit.ids import uuid7
 from trinity.store.database import Tx
 
@@ -49,11 +50,16 @@ async def tighten(tx: Tx, actor: Actor, mode: str, reason: str, now: datetime) -
     """
     if mode not in MODES:
         raise Refused("invalid_posture", f"No such posture: {mode}.", status=422)
+    if not is_text(reason):
+        raise Refused("invalid_reason", "The reason holds a character that cannot be kept.", status=422)
     await tx.lock_account(is_exclusive=True)
     current = await get_posture(tx)
     if MODES.index(mode) < MODES.index(current.mode):
         raise Refused("loosening_needs_approval", "Loosening a posture needs an approved action.", status=403)
     if mode != current.mode:
+        # The newest row counts, and rows are in order of their ids: one that was set by a slower clock, or in
+        # the same millisecond, must still come after the one that it tightens.
+        now = max(now, current.created_at + timedelta(milliseconds=1))
         await _insert(tx, actor, mode, reason[:REASON_MAX], now)
     rows = await tx.all("select id from tool_calls where state = 'executing' order by id limit 500")
     return [row["id"] for row in rows]

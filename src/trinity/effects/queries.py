@@ -152,10 +152,10 @@ async def get_envelope(tx: Tx, call_id: UUID) -> StoredEnvelope:
 
 
 async def list_attempts(tx: Tx, call_id: UUID) -> list[Attempt]:
-    """The steps of a call in the order they were begun."""
+    """The steps of a call in the order they were begun: the lease's epoch counts, not the clocks of workers."""
     rows = await tx.all(
         "select id, act_n, lease_epoch, step_n, step, intent, started_at, outcome, result, raw, finished_at"
-        f" from attempts where tool_call_id = %(id)s order by id limit {PAGE_MAX}",
+        f" from attempts where tool_call_id = %(id)s order by lease_epoch, step_n, id limit {PAGE_MAX}",
         {"id": call_id},
     )
     return [Attempt(**row) for row in rows]

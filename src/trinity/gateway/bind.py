@@ -56,15 +56,16 @@ async def resolve(
         raise Refused("mailbox_unknown", "The payload's mailbox is not the project's.", status=422)
     if payload.from_alias not in (mailbox.address, *mailbox.aliases):
         raise Refused("alias_unknown", "The sender is not a verified alias of the mailbox.", status=422)
-    thread = await _thread(tx, mailbox, UUID(payload.in_reply_to)) if payload.in_reply_to else None
+    thread = await _thread(tx, mailbox, payload.in_reply_to) if payload.in_reply_to else None
     return project, mailbox, thread
 
 
-async def _thread(tx: Tx, mailbox: integrations.Mailbox, earlier_id: UUID) -> ThreadFacts:
+async def _thread(tx: Tx, mailbox: integrations.Mailbox, in_reply_to: str) -> ThreadFacts:
     """What a reply needs from the mail it follows: from the provider's own record of it."""
     try:
+        earlier_id = UUID(in_reply_to)
         earlier = await effects.get_tool_call(tx, earlier_id)
-    except NotFound as error:
+    except (ValueError, NotFound) as error:
         raise Refused("thread_unknown", "in_reply_to names no mail of this account.", status=422) from error
     records = [r for r in await effects.list_receipts(tx, earlier_id) if r.kind == "provider_record"]
     if earlier.integration_id != mailbox.id or earlier.state != "succeeded" or not records:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from trinity import approvals, audit, effects
+from trinity import agency, approvals, audit, effects
 from trinity.errors import Blocked, NotFound, Reason, Refused
 from trinity.gateway.bind import Frame, bind, resolve
 from trinity.gateway.house import House, advance_job
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.payloads import parse
 from trinity.kit.actor import Actor
-from trinity.kit.canonical import NotCanonical, canonical_bytes, check, digest_hex, parse_rfc3339
+from trinity.kit.canonical import NotCanonical, canonical_bytes, check, digest_hex, is_text, parse_rfc3339
 from trinity.kit.ids import uuid7
 from trinity.store.database import Tx
 
@@ -80,7 +80,7 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
     frame_of_key = (call_id, project.id, operation.name)
     if earlier := await effects.reserve_key(tx, proposal.idempotency_key, typed_digest, frame_of_key, now):
         return await _repeated(tx, earlier, typed_digest)
-    await _check_quota(tx, proposal)
+    await _check_run(tx, proposal)
     frame = Frame(
         call_id,
         actor,
@@ -119,6 +119,8 @@ def _operation(proposal: Proposal) -> Operation:
         raise Blocked([Reason("0 registry", "operation_unknown", text)])
     if KEY.fullmatch(proposal.idempotency_key) is None:
         raise Refused("invalid_idempotency_key", "An idempotency key is 1 to 200 of A-Z a-z 0-9 . _ : / -", status=422)
+    if not is_text(proposal.reason):
+        raise Refused("invalid_reason", "The reason holds a character that cannot be kept.", status=422)
     return operation
 
 
@@ -140,9 +142,15 @@ async def _repeated(tx: Tx, earlier: tuple[UUID, str], typed_digest: str) -> Pro
     return Proposed(call.id, call.state, call.tier, call.envelope_digest, call.approval_id, is_new=False)
 
 
-async def _check_quota(tx: Tx, proposal: Proposal) -> None:
+async def _check_run(tx: Tx, proposal: Proposal) -> None:
+    """A proposal of a run belongs to that run's project, while it lasts, and within its quota."""
     if proposal.run_id is None:
         return
+    run = await agency.get_run(tx, proposal.run_id)
+    if run.project_id != proposal.project_id:
+        raise NotFound("run")
+    if run.state == "stopped":
+        raise Refused("run_stopped", "The run was stopped.")
     if len(await effects.list_tool_calls(tx, run_id=proposal.run_id, limit=CALLS_PER_RUN_MAX)) >= CALLS_PER_RUN_MAX:
         raise Refused("quota", f"A run proposes at most {CALLS_PER_RUN_MAX} actions.", status=429)
 
@@ -157,7 +165,8 @@ async def _record_refusal(house: House, actor: Actor, proposal: Proposal, error:
         )
         if recent >= DENIALS_RECORDED_MAX:
             return
-        facts = {"operation": proposal.operation[:100], "code": error.code}
+        named = proposal.operation[:100]
+        facts = {"operation": named if is_text(named) else ascii(named), "code": error.code}
         if isinstance(error, Blocked):
             facts["reason"] = error.reasons[0].code
         subject = ("run", proposal.run_id) if proposal.run_id else ("project", proposal.project_id)

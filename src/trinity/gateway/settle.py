@@ -81,11 +81,12 @@ async def _follow_up(house: House, tx: Tx, call_id: UUID, outcome: Outcome, now:
 
 
 def _params(account_id: UUID, call_id: UUID, epoch: int, outcome: Outcome, now: datetime) -> dict[str, object]:
+    raw = outcome.receipt_raw[: effects.RAW_BYTES_MAX]
     said = {
         "state": outcome.state,
         "lease_epoch": epoch,
         "reasons": [reason.code for reason in outcome.reasons],
-        "receipt_sha256": digest_hex(outcome.receipt_raw) if outcome.receipt_kind else None,
+        "receipt_sha256": digest_hex(raw) if outcome.receipt_kind else None,
     }
     actor = Actor.system(account_id, "gateway")
     params = audit.event_params(actor, f"tool_call.{outcome.state}", ("tool_call", call_id), now, said)
@@ -104,6 +105,6 @@ def _params(account_id: UUID, call_id: UUID, epoch: int, outcome: Outcome, now: 
         "receipt_id": uuid7(now),
         "receipt_kind": outcome.receipt_kind,
         "receipt_facts": Jsonb(dict(outcome.receipt_facts)),
-        "receipt_raw": outcome.receipt_raw[: effects.RAW_BYTES_MAX],
-        "receipt_sha256": digest_hex(outcome.receipt_raw[: effects.RAW_BYTES_MAX]),
+        "receipt_raw": raw,
+        "receipt_sha256": digest_hex(raw),
     }

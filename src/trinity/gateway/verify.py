@@ -13,7 +13,7 @@ from trinity.gateway.house import Rails, packet_job
 from trinity.gateway.operations import OPERATIONS
 from trinity.kit.actor import Actor
 from trinity.kit.barriers import reached
-from trinity.kit.canonical import digest_hex, parse_rfc3339
+from trinity.kit.canonical import commitment_hex, digest_hex, parse_rfc3339
 from trinity.providers.gmail import read
 from trinity.providers.gmail.compare import differences
 from trinity.providers.gmail.failures import GmailRefused
@@ -90,6 +90,8 @@ async def _write(
     different: tuple[str, ...] = ("the provider has no record",)
     if record is not None:
         different = differences(stored.payload, record.raw)
+        if commitment_hex(stored.salt, stored.payload) != stored.parsed().payload_digest:
+            different = (*different, "the stored payload is not the envelope's")
         headers = {name.lower(): value for name, value in record.headers}
         facts = {
             "message_id": record.message_id,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
 from trinity import audit
 from trinity.errors import Refused
 from trinity.integrations.credentials import MailboxCredential, seal_credential
@@ -32,25 +34,32 @@ async def connect_mailbox(tx: Tx, key: bytes, actor: Actor, new: NewMailbox, now
     if other is not None:
         raise Refused("endpoint_mixed", f"This account already uses {other}; one account has one endpoint.")
     integration_id = uuid7(now)
-    await tx.execute(
-        "insert into integrations (account_id, id, provider, address, display_name, aliases, endpoint, state, created_at)"
-        " values (%(a)s, %(id)s, 'gmail', %(address)s, %(name)s, %(aliases)s, %(endpoint)s, 'ready', %(now)s)",
-        {
-            "a": tx.account_id,
-            "id": integration_id,
-            "address": new.address,
-            "name": new.display_name,
-            "aliases": list(new.aliases),
-            "endpoint": new.endpoint,
-            "now": now,
-        },
-    )
+    await _insert(tx, integration_id, new, now)
     await seal_credential(tx, key, integration_id, new.credential, now)
     facts = {"provider": "gmail", "endpoint": new.endpoint, "mode": new.mode}
     await audit.record(
         tx, actor, "integration.connected", ("integration", integration_id), now, facts, {"address": new.address}
     )
     return integration_id
+
+
+async def _insert(tx: Tx, integration_id: UUID, new: NewMailbox, now: datetime) -> None:
+    try:
+        await tx.execute(
+            "insert into integrations (account_id, id, provider, address, display_name, aliases, endpoint, state, created_at)"
+            " values (%(a)s, %(id)s, 'gmail', %(address)s, %(name)s, %(aliases)s, %(endpoint)s, 'ready', %(now)s)",
+            {
+                "a": tx.account_id,
+                "id": integration_id,
+                "address": new.address,
+                "name": new.display_name,
+                "aliases": list(new.aliases),
+                "endpoint": new.endpoint,
+                "now": now,
+            },
+        )
+    except UniqueViolation as error:
+        raise Refused("mailbox_taken", "This account has this mailbox already.") from error
 
 
 async def suspend(tx: Tx, actor: Actor, integration_id: UUID, reason: str, now: datetime) -> None:

@@ -70,6 +70,15 @@ def canonical_bytes(value: Mapping[str, object] | list[object]) -> bytes:
     return rfc8785.dumps(check(dict(value) if isinstance(value, Mapping) else value))
 
 
+def is_text(*texts: str) -> bool:
+    """Whether texts can be kept as they are: no U+0000 (PostgreSQL refuses it), no lone surrogate (UTF-8 does)."""
+    try:
+        check(list(texts))
+    except NotCanonical:
+        return False
+    return True
+
+
 def digest_hex(data: bytes) -> str:
     """Lower-case hex SHA-256."""
     return hashlib.sha256(data).hexdigest()

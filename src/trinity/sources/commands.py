@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import audit
+from trinity import accounts, audit
 from trinity.errors import NotFound, Refused
 from trinity.kit.actor import Actor
-from trinity.kit.canonical import digest_hex
+from trinity.kit.canonical import digest_hex, is_text
 from trinity.kit.ids import uuid7
 from trinity.sources.models import ORIGINS
 from trinity.store.database import Tx
@@ -30,9 +30,10 @@ async def add_source(tx: Tx, actor: Actor, new: NewSource, now: datetime) -> UUI
     """Store text, quarantined whatever its origin: there is no trusted origin."""
     if new.origin not in ORIGINS:
         raise Refused("invalid_origin", f"No such origin: {new.origin}.", status=422)
-    body = new.text.encode()
-    if not body or len(body) > BODY_BYTES_MAX or "\x00" in new.text or not 1 <= len(new.title) <= TITLE_MAX:
+    body = new.text.encode() if is_text(new.text, new.title) else b""
+    if not 1 <= len(body) <= BODY_BYTES_MAX or not 1 <= len(new.title) <= TITLE_MAX:
         raise Refused("invalid_source", f"A source has a title and 1 to {BODY_BYTES_MAX} bytes of text.", status=422)
+    await accounts.get_project(tx, new.project_id)
     source_id = uuid7(now)
     digest = digest_hex(body)
     await tx.execute(

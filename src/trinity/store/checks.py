@@ -23,8 +23,17 @@ CHECKS = {
         select c.relname from pg_class c where c.relispartition and c.relkind = 'r'
         and has_table_privilege(c.oid, 'select, insert, update, delete')""",
     "history_is_immutable": """
-        select t.name from unnest(array['audit_events', 'receipts', 'envelopes', 'approval_decisions']) t(name)
-        where has_table_privilege(t.name, 'update, delete, truncate')""",
+        select t.name from unnest(array[
+            'accounts', 'approval_decisions', 'audit_events', 'drafts', 'envelopes', 'idempotency_keys', 'incidents',
+            'memberships', 'packets', 'postures', 'receipts', 'run_events']) t(name)
+        where has_table_privilege(t.name, 'delete, truncate') or has_any_column_privilege(t.name, 'update')""",
+    "nothing_is_deleted": """
+        select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'public' and c.relkind in ('r', 'p') and c.relname not like 'oban\\_%%'
+        and has_table_privilege(c.oid, 'delete, truncate')""",
+    "credentials_are_the_executors": """
+        select 'integration_credentials' from pg_roles
+        where rolname = 'trinity_app' and has_any_column_privilege(oid, 'integration_credentials', 'select')""",
     "commits_are_durable": "select setting from pg_settings where name = 'synchronous_commit' and setting = 'off'",
     "fsync_is_on": "select setting from pg_settings where name = 'fsync' and setting = 'off'",
     "job_tables_survive_a_crash": """
