@@ -130,6 +130,7 @@ def call(row: CallRow, mail: MailView = MAIL) -> Call:
         not_before=None,
         undo_window_s=30,
         quorum=1,
+        request_state=row.approval_state,
         draft_text="Dear Ms Söhne, thank you…",
         typed_payload={
             "mailbox": "hello@aurora.example",
@@ -207,7 +208,7 @@ class DeskInMemory:
 
     async def sign_in(self, email: str, password: str, old_token: str | None) -> tuple[str, SignedIn]:
         if (email, password) != (EMAIL, PASSWORD):
-            raise Refused("wrong_credentials", "E-mail or password is wrong.", status=401)
+            raise Refused("bad_credentials", "E-mail or password is wrong.", status=401)
         self.tokens.pop(old_token or "", None)
         self._tokens += 1
         token = f"token-{self._tokens}"

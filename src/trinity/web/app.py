@@ -40,7 +40,7 @@ def build_app(
     """The ASGI app. Its lifespan runs the hub; its streams end when the process is asked to."""
     assets()
     app = Litestar(
-        route_handlers=[*pages.handlers, api.router],
+        route_handlers=[*pages.handlers, *api.handlers],
         allowed_hosts=AllowedHostsConfig(allowed_hosts=sorted(config.hosts)),
         before_send=[security_headers(config)],
         exception_handlers={Exception: answer_error},

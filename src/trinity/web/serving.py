@@ -1,89 +1,106 @@
-"""The web server of this process: uvicorn over the app, until it is asked to stop.
-
-One process, HTTP/1.1 and no TLS of its own: a deployment puts a proxy in front, which speaks HTTP/2 to
-browsers, so that many open tabs share one connection (docs/adr/0002).
-"""
+"""Serving the web app: one process, one event loop, until asked to stop."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import contextlib
+import socket
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 
 import uvicorn
 
+from trinity.errors import Refused
 from trinity.gateway import House
+from trinity.kit.permit import origin_of
 from trinity.settings import Settings
 from trinity.store.checks import assert_safe
 from trinity.store.database import Database
 from trinity.web.app import build_app
 from trinity.web.config import WebConfig
-from trinity.web.contexts import Contexts
+from trinity.web.context_desk import ContextDesk
 from trinity.web.live import Hub
 
-START_S = 15.0
-POLL_S = 0.02
 GRACE_S = 2
-CONNECTIONS_MAX = 2_000
-POOL_MAX = 20
+"""How long open requests may go on after the process was asked to stop; streams end at once."""
+KEEP_ALIVE_S = 30
+BACKLOG = 512
+REQUESTS_MAX = 6_000
+"""Concurrent connections of one process, open pages included; more are told to come back (503)."""
 
 
-class Server(uvicorn.Server):
-    """A server that leaves signals to the process that runs it."""
+class _Server(uvicorn.Server):
+    """Signals belong to the command line; `started_event` is set once requests are answered."""
 
-    @contextmanager
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.started_event = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so when the server stands."""
+        await super().startup(sockets)
+        self.started_event.set()
+
+    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture nothing: whoever runs this listens."""
+        """Leave the process's signal handlers as they are."""
         yield
 
 
-async def serve(
-    settings: Settings,
-    ready: Callable[[dict[str, object]], None],
-    stop: asyncio.Event,
-    *,
-    is_fsync_demanded: bool = True,
-) -> None:
-    """Serve until `stop` is set; `ready` is called once the socket is open and the database was found safe."""
-    assert settings.app_database_url is not None, "the caller derives the app's database address"
-    async with Database(settings.app_database_url, size=POOL_MAX, name="web") as db:
-        await assert_safe(db, is_fsync_demanded=is_fsync_demanded)
-        house = House(db, settings, lambda: datetime.now(UTC))
-        config = WebConfig(settings.base_url, settings.demand_secret_key(), tuple(sorted(settings.sandbox_origins)))
+async def serve(settings: Settings, ready: Callable[[dict[str, object]], None], stop: asyncio.Event) -> None:
+    """Serve until `stop`; `ready` is told once, when requests are answered."""
+    if settings.app_database_url is None:
+        raise Refused("setting_missing", "TRINITY_APP_DATABASE_URL is not set.")
+    async with Database(settings.app_database_url, name="web") as db:
+        await assert_safe(db, is_fsync_demanded=False)
         hub = Hub(settings.app_database_url)
-        app = build_app(config, Contexts(house), hub)
-        server = Server(
+        house = House(db, settings, lambda: datetime.now(UTC))
+        app = build_app(config_of(settings), ContextDesk(house, getattr(settings, "log_verifier_key", None)), hub)
+        server = _Server(
             uvicorn.Config(
                 app,
-                host=settings.bind_host,
-                port=settings.bind_port,
-                log_level="warning",
+                log_config=None,
                 access_log=False,
-                limit_concurrency=CONNECTIONS_MAX,
-                timeout_graceful_shutdown=GRACE_S,
                 server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACE_S,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                limit_concurrency=REQUESTS_MAX,
+                ws="none",
             )
         )
-        await _run(server, settings, ready, stop, hub)
+        with _listening(settings.bind_host, settings.bind_port) as listener:
+            serving = asyncio.create_task(server.serve([listener]), name="web server")
+            await _first(serving, server.started_event.wait())
+            if not serving.done():
+                ready({"role": "web", "base_url": settings.base_url, "port": listener.getsockname()[1]})
+                await _first(serving, stop.wait())
+            hub.close()
+            server.should_exit = True
+            await serving
 
 
-async def _run(
-    server: Server,
-    settings: Settings,
-    ready: Callable[[dict[str, object]], None],
-    stop: asyncio.Event,
-    hub: Hub,
-) -> None:
-    serving = asyncio.create_task(server.serve(), name="web server")
-    try:
-        async with asyncio.timeout(START_S):
-            while not server.started and not serving.done():
-                await asyncio.sleep(POLL_S)
-        if not serving.done():
-            ready({"base_url": settings.base_url})
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-    finally:
-        hub.close()
-        server.should_exit = True
-        await serving
+async def _first(serving: asyncio.Task[None], other: Coroutine[object, object, object]) -> None:
+    """Wait until the server ends or the other thing happens."""
+    waiting = asyncio.ensure_future(other)
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def config_of(settings: Settings) -> WebConfig:
+    """Where the app stands, and which stand-ins are in use."""
+    urls = [url for url in (settings.gmail_api_base, settings.nvidia_base_url) if url]
+    sandboxes = dict.fromkeys(origin_of(url) for url in urls if settings.mode_of(url) == "sandbox")
+    return WebConfig(settings.base_url, settings.demand_secret_key(), tuple(sandboxes))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise Refused("port_taken", f"{host}:{port} cannot be listened on: {error.strerror}.") from error
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        yield listener

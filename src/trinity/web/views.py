@@ -228,6 +228,7 @@ class Call:
     not_before: datetime | None
     undo_window_s: int
     quorum: int
+    request_state: str = ""
     draft_text: str = ""
     supersedes_id: UUID | None = None
     superseded_by_id: UUID | None = None
@@ -279,6 +280,8 @@ class Verification:
     verdict: str
     checks: tuple[Check, ...]
     size_bytes: int
+    says_missing: tuple[str, ...] = ()
+    """The packet's own sentences about what it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,22 @@
-"""The JSON API of `/api/v1`, and the addresses that machines watch."""
+"""The JSON API of `/api/v1`, as the contract names it, and the addresses that machines watch.
+
+Bodies are parsed strictly, errors are problem+json with a stable `code`, a caller is a signed-in person whose
+changes carry the CSRF header, and another account's object does not exist.
+"""
 
 from litestar import Router
+from litestar.types import ControllerRouterHandler
 
-router = Router(path="/api/v1", route_handlers=[])
+from trinity.web.api import approvals, evidence, health, projects, session, tool_calls
+
+router = Router(
+    path="/api/v1",
+    route_handlers=[
+        *session.handlers,
+        *tool_calls.handlers,
+        *approvals.handlers,
+        *projects.handlers,
+        *evidence.handlers,
+    ],
+)
+handlers: list[ControllerRouterHandler] = [router, *health.handlers]
