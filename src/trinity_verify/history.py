@@ -182,8 +182,9 @@ def links(packet: Packet) -> str:
         demand(envelope["run_id"] == run_id, f"{call.name} belongs to another run")
         demand(run is None or envelope["project_id"] == run["project_id"], f"{call.name} belongs to another project")
         requester = envelope["requester"]
-        is_own = requester["kind"] == "user" or requester == {"kind": "agent", "id": run_id}
-        demand(is_own, f"{call.name} was asked for by somebody who is neither a person nor this run's agent")
+        demand(requester["kind"] in ("user", "agent"), f"{call.name} was asked for by neither a person nor an agent")
+        is_own = requester["kind"] == "user" or run is None or requester["id"] == run_id
+        demand(is_own, f"{call.name} was asked for by the agent of another run")
     if run is None:
         demand(not body["sources"] and not body["drafts"], "sources and drafts without a run")
         return "the call belongs to no run"
