@@ -57,6 +57,7 @@ class Settings:
     secret_key: bytes | None = field(repr=False)
     encryption_key: bytes | None = field(repr=False)
     log_key: str | None = field(repr=False)
+    log_verifier_key: str | None
     spent_url: str
     sandbox_origins: frozenset[str]
     gmail_api_base: str | None
@@ -109,6 +110,7 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Settings:
         secret_key=values.secret("TRINITY_SECRET_KEY"),
         encryption_key=values.secret("TRINITY_ENCRYPTION_KEY"),
         log_key=values.text("TRINITY_LOG_KEY"),
+        log_verifier_key=values.text("TRINITY_LOG_VERIFIER_KEY"),
         spent_url=values.text("TRINITY_SPENT_URL") or (home / "spent").as_uri(),
         sandbox_origins=_origins(values.text("TRINITY_SANDBOX_ENDPOINTS") or ""),
         gmail_api_base=values.url("GMAIL_API_BASE"),

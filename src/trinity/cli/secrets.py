@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from trinity.proof.keys import generate
+from trinity.proof.keys import generate, signer
 
 KEYS = "keys"
 SECRET_BYTES = 32
@@ -26,6 +26,8 @@ def ensure_keys(home: Path, environ: dict[str, str]) -> dict[str, str]:
             found[name] = _kept(folder / name.lower(), lambda: secrets.token_hex(SECRET_BYTES))
     if not (environ.get("TRINITY_LOG_KEY") or environ.get("TRINITY_LOG_KEY_FILE")):
         found["TRINITY_LOG_KEY"] = _log_key(folder)
+    if not found.get("TRINITY_LOG_VERIFIER_KEY") and found.get("TRINITY_LOG_KEY"):
+        found["TRINITY_LOG_VERIFIER_KEY"] = signer(found["TRINITY_LOG_KEY"]).verifier_key
     return found
 
 

@@ -45,15 +45,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, ready: Callable[[dict[str, object]], None], stop: asyncio.Event) -> None:
+async def serve(
+    settings: Settings,
+    ready: Callable[[dict[str, object]], None],
+    stop: asyncio.Event,
+    *,
+    is_fsync_demanded: bool = True,
+) -> None:
     """Serve until `stop`; `ready` is told once, when requests are answered."""
     if settings.app_database_url is None:
         raise Refused("setting_missing", "TRINITY_APP_DATABASE_URL is not set.")
     async with Database(settings.app_database_url, name="web") as db:
-        await assert_safe(db, is_fsync_demanded=False)
+        await assert_safe(db, is_fsync_demanded=is_fsync_demanded)
         hub = Hub(settings.app_database_url)
         house = House(db, settings, lambda: datetime.now(UTC))
-        app = build_app(config_of(settings), ContextDesk(house, getattr(settings, "log_verifier_key", None)), hub)
+        app = build_app(config_of(settings), ContextDesk(house, settings.log_verifier_key), hub)
         server = _Server(
             uvicorn.Config(
                 app,
