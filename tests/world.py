@@ -265,7 +265,7 @@ async def make_world(
     async with (
         Database(settings.app_database_url, name="app") as app,
         Database(settings.executor_database_url, name="executor") as executor,
-        httpx.AsyncClient(timeout=5.0, trust_env=False) as http,
+        httpx.AsyncClient(timeout=5.0, trust_env=False, limits=httpx.Limits(keepalive_expiry=1.0)) as http,
     ):
         token = f"sandbox-refresh-{name.lower()}"
         await _mailbox(http, gmail_url, token, (address, alias))

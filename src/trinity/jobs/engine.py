@@ -32,6 +32,8 @@ OBAN_NAME = "trinity"
 DOOR_START_S = 10.0
 SHUTDOWN_GRACE_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+KEEP_ALIVE_S = 2.0
+"""Shorter than servers keep idle connections, so that a write does not meet one that is just being closed."""
 SILENCE_BEATS = 4
 
 
@@ -51,7 +53,8 @@ async def working(
         db = await stack.enter_async_context(Database(url, name=role))
         await assert_safe(db, is_fsync_demanded=is_fsync_demanded)
         timeout = httpx.Timeout(settings.timings.provider_timeout_s, connect=CONNECT_TIMEOUT_S)
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout, trust_env=False))
+        limits = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False))
         house = House(db, settings, clock)
         set_station(await _station(stack, house, role, http))
         await stack.enter_async_context(_oban(url, settings, role))
