@@ -93,7 +93,7 @@ def rfc3339(moment: datetime) -> str:
     """UTC with microseconds and `Z`, always 27 characters, so that text order is time order."""
     if moment.tzinfo is None:
         raise NotCanonical("a time without a zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
