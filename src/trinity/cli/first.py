@@ -48,9 +48,16 @@ class FirstLogin:
     password: str
 
 
-async def ensure_first_account(
-    settings: Settings, gmail_url: str | None, now: datetime, *, undo_window_s: int = 30
-) -> FirstLogin | None:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was opened: ids, and how its owner signs in."""
+
+    account_id: UUID
+    owner_id: UUID
+    login: FirstLogin
+
+
+async def ensure_first_account(settings: Settings, gmail_url: str | None, now: datetime) -> FirstLogin | None:
     """Make the first account if there is none. None for a database whose first account was made elsewhere."""
     kept = settings.home / KEYS / LOGIN_FILE
     assert settings.executor_database_url is not None
@@ -59,16 +66,24 @@ async def ensure_first_account(
             return FirstLogin(**json.loads(kept.read_text())) if kept.is_file() else None
         login = FirstLogin(OWNER_EMAIL, secrets.token_urlsafe(PASSWORD_BYTES))
         write_private(kept, json.dumps({"email": login.email, "password": login.password}))
-        mailbox = await _mailbox(settings, gmail_url)
-        first = agency.FirstAccount(
-            ACCOUNT_NAME,
-            (login.email, OWNER_NAME, login.password),
-            mailbox,
-            accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
-        )
-        account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, now)
-        await _add_note(db, account_id, owner_id, now)
-    return login
+        opened = await open_sample_account(db, settings, gmail_url, login, now)
+    return opened.login
+
+
+async def open_sample_account(
+    db: Database, settings: Settings, gmail_url: str | None, login: FirstLogin, now: datetime, undo_window_s: int = 30
+) -> Opened:
+    """An account to begin with: a mailbox at the sandbox if one is in use, a project, a note that agents may read."""
+    mailbox = await _mailbox(settings, gmail_url)
+    first = agency.FirstAccount(
+        ACCOUNT_NAME,
+        (login.email, OWNER_NAME, login.password),
+        mailbox,
+        accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
+    )
+    account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, now)
+    await _add_note(db, account_id, owner_id, now)
+    return Opened(account_id, owner_id, login)
 
 
 async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.NewMailbox | None:

@@ -55,6 +55,7 @@ def build_door(house: House, model: ModelEndpoint | None, http: httpx.AsyncClien
     return Litestar(
         route_handlers=[*_reading(door), *_writing(door), *_proposing(door)],
         openapi_config=None,
+        logging_config=None,
         request_max_body_size=messages.BODY_BYTES_MAX,
     )
 
