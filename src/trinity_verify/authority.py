@@ -127,7 +127,9 @@ def _check_approval(packet: Packet, call: Call, approval: dict[str, Any]) -> int
     envelope, name = call.envelope, call.name
     demand(approval["envelope_digest"] == sha256(call.envelope_bytes), f"the approval of {name} is about other bytes")
     demand(approval["quorum"] == envelope["quorum"], f"the approval of {name} has another quorum than its envelope")
-    demand(approval["expires_at"] == envelope["expires_at"], f"the approval of {name} expires at another time")
+    times = (approval["created_at"], approval["expires_at"])
+    is_of_envelope = times == (envelope["created_at"], envelope["expires_at"])
+    demand(is_of_envelope, f"the approval of {name} begins or expires at another time than its envelope")
     for decision in approval["decisions"]:
         _check_decision(packet, call, approval, decision)
     yes = [one for one in approval["decisions"] if one["decision"] == "approve"]

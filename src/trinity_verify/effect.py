@@ -17,6 +17,16 @@ OUTCOMES = {
 }
 SENDS = ("gmail.send", "gmail.reply")
 LABELS = {"sent": "SENT", "draft": "DRAFT"}
+SENT_FACTS = {"message_id": "text", "thread_id": "text", "label_ids": ["text"]}
+DRAFT_FACTS = {"draft_id": "text", "message_id": "text", "thread_id": "text"}
+RECORD_FACTS = SENT_FACTS | {
+    "wire_message_id": "text",
+    "references": ["text"],
+    "subject": "text",
+    "rfc822_sha256": "digest",
+}
+REFERENCES_MAX = 50
+PROOF_STATES = ("verified", "pending_receipt", "degraded", "manual_review_required", "failed", "missing")
 NEVER_ACTED = ("awaiting_approval", "rejected", "superseded")
 PROPERTIES = ("required", "exact", "timely", "permissioned", "router-executed", "receipt-matched")
 
@@ -55,8 +65,10 @@ def _check_attempt(call: Call, attempt: dict[str, Any]) -> None:
         demand(intent.get("payload_sha256") == sha256(call.payload), f"{where} names other bytes than the approved")
     if step == "drafts.create":
         demand(intent.get("token") == envelope["operation_token"], f"{where} names another operation token")
+        demand(intent.keys() == {"payload_sha256", "token"}, f"{where} intends something else besides")
     if step == "drafts.send":
         demand(call.data["operation"] in SENDS, f"{where}: this operation never sends")
+        demand(intent.keys() == {"payload_sha256", "draft_id", "history_id"}, f"{where} intends something else besides")
         drafts = {str(one["result"].get("draft_id")) for one in call.data["attempts"] if _made_draft(one, attempt)}
         demand(
             text_of(intent, "draft_id", where) in drafts, f"{where} sends a draft that no earlier step made or found"
@@ -125,6 +137,7 @@ def _check_outcome(call: Call) -> int:
     """A succeeded call has one receipt of one message; another has none. Returns how many effects there were."""
     state, settled = call.data["state"], call.receipts("sent", "draft")
     happened = _messages(call)
+    demand(call.data["proof_state"] in PROOF_STATES, f"{call.name} has an unknown proof state")
     if state != "succeeded":
         demand(not settled and not happened, f"{call.name} is {state}, and something happened")
         demand(not _is_open(call), f"{call.name} is {state}, and a send of it may have happened")
@@ -162,6 +175,9 @@ def _is_open(call: Call) -> bool:
 
 def _check_receipt(call: Call, receipt: dict[str, Any]) -> None:
     where, facts = f"the receipt of {call.name}", receipt["facts"]
+    shaped(facts, SENT_FACTS if receipt["kind"] == "sent" else DRAFT_FACTS, f"the facts of {where}")
+    answers = [one["raw_b64"] for one in call.data["attempts"] if one["outcome"] in ("done", "found")]
+    demand(receipt["raw_b64"] in answers, f"{where} is not the provider's answer to a step")
     raw = _object(parse(unbase64(receipt["raw_b64"], where), where, is_exact=False), where)
     if receipt["kind"] == "draft":
         inner = _object(raw.get("message"), where) if "message" in raw else {"id": raw.get("message_id")} | raw
@@ -195,7 +211,10 @@ def records(packet: Packet) -> str:
 def _check_record(call: Call, receipt: dict[str, Any]) -> None:
     where, facts = f"the provider's record of {call.name}", receipt["facts"]
     record = _object(parse(unbase64(receipt["raw_b64"], where), where, is_exact=False), where)
-    settled = call.receipts("sent", "draft")[0]
+    shaped(facts, RECORD_FACTS, f"the facts of {where}")
+    settled = next(iter(call.receipts("sent", "draft")), None)
+    if settled is None:
+        raise Failed(f"{where} belongs to no receipt")
     said = [record.get("id"), record.get("threadId"), record.get("labelIds")]
     demand(said == [facts.get(key) for key in ("message_id", "thread_id", "label_ids")], f"{where} is not its answer")
     demand(said[:2] == [settled["facts"].get(key) for key in ("message_id", "thread_id")], f"{where}: another message")
@@ -205,6 +224,10 @@ def _check_record(call: Call, receipt: dict[str, Any]) -> None:
     kept = mail.read(raw, where)
     different = mail.differences(call.mail, kept)
     demand(not different, f"{where} differs from what was approved: {', '.join(different)}")
+    wire_id = [*kept["Message-ID"], ""][0].strip()
+    wire = (wire_id, " ".join(kept["References"]).split()[:REFERENCES_MAX], [*kept["Subject"], ""][0])
+    told = (facts["wire_message_id"], facts["references"], facts["subject"])
+    demand(wire == told, f"the facts of {where} are not what the mail says")
     demand(kept["X-Trinity-Operation"] == [call.envelope["operation_token"]], f"{where} has another token")
     thread = call.envelope["resource"].get("thread_id")
     demand(thread is None or thread == facts.get("thread_id"), f"{where} is in another thread than the approved one")

@@ -36,6 +36,8 @@ FROM = {
     "superseded": ("awaiting_approval",),
 }
 """The states from which a call may come to another by one of these events."""
+LEASES = ("tool_call.claimed", "tool_call.reconciling")
+BY_PEOPLE = ("tool_call.cancelled", "tool_call.superseded", "approval.revoked")
 RUN_STATES = {
     "run.queued": "queued",
     "run.started": "running",
@@ -45,6 +47,7 @@ RUN_STATES = {
     "run.failed": "failed",
     "run.stopped": "stopped",
 }
+RUN_ENDS = ("completed", "failed", "stopped")
 RELEASED = {"released": "source.released", "rejected": "source.rejected"}
 
 
@@ -77,9 +80,9 @@ def order(packet: Packet) -> str:
 def events(packet: Packet) -> str:
     """Step 14."""
     found = packet.events
-    subjects = {call.id for call in packet.calls} | {one["id"] for one in packet.body["sources"]}
-    subjects |= {packet.body["run"]["id"]} if packet.body["run"] else set()
-    strange = [event["id"] for event in found if event["subject_id"] not in subjects]
+    subjects = {call.id: "tool_call" for call in packet.calls} | {one["id"]: "source" for one in packet.body["sources"]}
+    subjects |= {packet.body["run"]["id"]: "run"} if packet.body["run"] else {}
+    strange = [event["id"] for event in found if subjects.get(event["subject_id"]) != event["subject_kind"]]
     demand(not strange, f"{len(strange)} events are about nothing that is in this packet")
     for call in packet.calls:
         mine = [event for event in found if event["subject_id"] == call.id]
@@ -97,6 +100,7 @@ def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
     said = {"operation": envelope["operation"], "tier": envelope["tier"], "mode": envelope["mode"]}
     said["envelope_digest"] = sha256(call.envelope_bytes)
     demand(first["facts"] == said, f"the event of the proposal of {call.name} says something else")
+    demand(first["created_at"] == envelope["created_at"], f"{call.name} was not proposed when its envelope was made")
     by = {"kind": first["actor_kind"], "id": first["actor_id"]}
     demand(by == envelope["requester"], f"{call.name} was proposed by another than its envelope says")
     state, approvals = "awaiting_approval" if call.is_external else "ready", 0
@@ -110,6 +114,8 @@ def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
             state = "rejected" if facts.get("decision") != "approve" else "ready" if is_enough else state
         elif kind in AFTER:
             demand(state in FROM[AFTER[kind]], f"{kind} of {call.name}, which was {state}")
+            is_fitting = event["actor_kind"] == "system" or kind in BY_PEOPLE
+            demand(is_fitting, f"{kind} of {call.name} by a {event['actor_kind'][:20]}")
             state = AFTER[kind]
     demand(state == call.data["state"], f"{call.name} is {call.data['state']}, and its events say {state}")
 
@@ -118,14 +124,20 @@ def _check_decided(call: Call, decided: list[dict[str, Any]]) -> None:
     """Each decision has its event, by the same person about the same statement, and no event is left over."""
     approval = call.data["approval"] or {"decisions": []}
     wanted = sorted(
-        (one["approver_id"], one["decision"], sha256(unbase64(one["statement_b64"], "statement_b64")))
+        (
+            one["decided_at"],
+            one["approver_id"],
+            one["decision"],
+            sha256(unbase64(one["statement_b64"], "statement_b64")),
+        )
         for one in approval["decisions"]
     )
-    said = sorted(
-        (event["actor_id"], str(event["facts"].get("decision")), str(event["facts"].get("statement_sha256")))
+    told = sorted(
+        (event["created_at"], event["actor_id"], str(said.get("decision")), str(said.get("statement_sha256")))
         for event in decided
+        for said in (event["facts"],)
     )
-    demand(wanted == said, f"the decisions on {call.name} are not those of its events")
+    demand(wanted == told, f"the decisions on {call.name} are not those of its events")
     digests = {event["facts"].get("envelope_digest") for event in decided}
     demand(digests <= {sha256(call.envelope_bytes)}, f"a decision on {call.name} was about other bytes")
     demand(all(event["actor_kind"] == "user" for event in decided), f"no person decided on {call.name}")
@@ -134,6 +146,7 @@ def _check_decided(call: Call, decided: list[dict[str, Any]]) -> None:
 def _check_claims(call: Call, mine: list[dict[str, Any]]) -> None:
     """Each step was taken under a lease that an event tells of: a claim to act, a take-over to look."""
     claims = [event["facts"] for event in mine if event["kind"] == "tool_call.claimed"]
+    moments = {e["facts"].get("lease_epoch"): e["created_at"] for e in mine if e["kind"] in LEASES}
     looks = {event["facts"].get("lease_epoch") for event in mine if event["kind"] == "tool_call.reconciling"}
     digests = {facts.get("envelope_digest") for facts in claims}
     demand(digests <= {sha256(call.envelope_bytes)}, f"{call.name} was claimed with other bytes")
@@ -144,6 +157,8 @@ def _check_claims(call: Call, mine: list[dict[str, Any]]) -> None:
         lease = (attempt["act_n"], attempt["lease_epoch"])
         is_known = attempt["lease_epoch"] in looks if is_look else lease in acts
         demand(is_known, f"no event tells of the lease of a step of {call.name}")
+        is_after = moments[attempt["lease_epoch"]] <= attempt["started_at"]
+        demand(is_after, f"a step of {call.name} began before its lease")
     approval = call.data["approval"]
     if approval and approval["spent_at"]:
         first = min((event["created_at"] for event in mine if event["kind"] == "tool_call.claimed"), default=None)
@@ -153,11 +168,14 @@ def _check_claims(call: Call, mine: list[dict[str, Any]]) -> None:
 def _check_ends(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
     """The event of success names the receipt; a verification has its event; what was replaced names what replaced it."""
     settled = call.receipts("sent", "draft")
-    digests = [event["facts"].get("receipt_sha256") for event in mine if event["kind"] == "tool_call.succeeded"]
-    demand(digests == [one["sha256"] for one in settled], f"the success of {call.name} is not that of its receipt")
+    ends = [event for event in mine if event["kind"] == "tool_call.succeeded"]
+    told = [(event["created_at"], event["facts"].get("receipt_sha256")) for event in ends]
+    wanted = [(one["created_at"], one["sha256"]) for one in settled]
+    demand(told == wanted, f"the success of {call.name} is not that of its receipt")
     verified = [event for event in mine if event["kind"] == "tool_call.verified"]
     compared = call.receipts("verification")
-    demand(len(verified) == len(compared), f"the comparisons of {call.name} are not those of its events")
+    moments = [[one["created_at"] for one in some] for some in (verified, compared)]
+    demand(moments[0] == moments[1], f"the comparisons of {call.name} are not those of its events")
     demand(all(event["facts"].get("is_good") is True for event in verified), f"{call.name} was found not to be good")
     old = next((one for one in packet.calls if one.id == call.envelope["supersedes"]), None)
     if old is not None:
@@ -200,21 +218,27 @@ def _check_run(run: dict[str, Any], mine: list[dict[str, Any]]) -> None:
     first = told[0]
     demand((first["actor_kind"], first["actor_id"]) == ("user", run["started_by"]), "another person started the run")
     demand(first["facts"].get("goal_sha256") == sha256(run["goal"].encode()), "the run was given another goal")
+    demand(first["created_at"] == run["created_at"], "the run was not asked for when it says")
     demand(RUN_STATES[told[-1]["kind"]] == run["state"], f"the run is {run['state']}, and its events say otherwise")
+    started = next((event["created_at"] for event in told if event["kind"] == "run.started"), None)
+    demand(started == run["started_at"], "the run did not start when it says")
+    finished = told[-1]["created_at"] if run["state"] in RUN_ENDS else None
+    demand(finished == run["finished_at"], "the run did not end when it says")
 
 
 def _check_source(source: dict[str, Any], mine: list[dict[str, Any]]) -> None:
     where = f"the source {source['id']}"
-    added = [event["facts"] for event in mine if event["kind"] == "source.added"]
+    added = [(event["created_at"], event["facts"]) for event in mine if event["kind"] == "source.added"]
     said = {key: source[key] for key in ("origin", "sha256", "size_bytes")}
-    demand(added == [said], f"{where} is not what its event says was taken in")
+    demand(added == [(source["created_at"], said)], f"{where} is not what its event says was taken in")
     decided = [event for event in mine if event["kind"] in RELEASED.values()]
     wanted = RELEASED.get(source["release_state"])
     demand(
         [event["kind"] for event in decided] == ([wanted] if wanted else []), f"{where} was not {wanted} by a person"
     )
-    people = [(event["actor_kind"], event["actor_id"]) for event in decided]
-    demand(people == ([("user", source["decided_by"])] if wanted else []), f"{where} was decided on by somebody else")
+    people = [(event["actor_kind"], event["actor_id"], event["created_at"]) for event in decided]
+    person = ("user", source["decided_by"], source["decided_at"])
+    demand(people == ([person] if wanted else []), f"{where} was decided on by somebody else")
     is_quarantined = source["release_state"] == "quarantined" and source["decided_by"] is None
     demand(bool(wanted) or is_quarantined, f"{where} has an unknown release state")
 

@@ -138,4 +138,4 @@ async def test_a_tampered_database_exports_a_packet_that_fails(world: World, log
 async def test_a_packet_of_another_account_or_of_nothing_is_not_found(world: World, log_key: Signer) -> None:
     for kind in ("run", "tool_call"):
         with pytest.raises(NotFound):
-            await packet_of(world, kind, uuid4(), log_key)  # type: ignore[arg-type]
+            await packet_of(world, kind, uuid4(), log_key)
