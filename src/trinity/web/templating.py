@@ -64,7 +64,7 @@ def csrf_field(token: str | None) -> Markup:
     """The hidden field that a form needs without script. In a stream there is no token and no field."""
     if token is None:
         return Markup("")
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
+    return Markup('<input type="hidden" name="csrf_token" value="{}" data-keep>').format(token)
 
 
 def when(moment: datetime | None, *, none: str = "–") -> Markup:

@@ -31,13 +31,22 @@ function morphAttributes(old, fresh) {
   }
 }
 
+// What tells siblings apart: an id, a field's name, or the name of the only field inside (a label).
+function keyOf(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return "";
+  if (node.id) return node.id;
+  if (node.name) return `${node.nodeName} ${node.name} ${node.nodeName === "BUTTON" ? node.value : ""}`;
+  const field = node.nodeName === "LABEL" && node.querySelector("input, textarea, select");
+  return field ? `LABEL ${field.name}` : "";
+}
+
 function morphChildren(parent, freshParent) {
-  const byId = new Map();
-  for (const child of parent.children) if (child.id) byId.set(child.id, child);
+  const byKey = new Map();
+  for (const child of parent.children) if (keyOf(child)) byKey.set(keyOf(child), child);
   let next = parent.firstChild;
   for (const fresh of [...freshParent.childNodes]) {
     next = skipKept(next);
-    const match = findMatch(fresh, next, byId);
+    const match = findMatch(fresh, next, byKey);
     if (match === null) {
       const added = document.importNode(fresh, true);
       if (added.nodeType === Node.ELEMENT_NODE) added.classList.add("is-new");
@@ -61,12 +70,14 @@ const skipKept = (node) => {
   return node;
 };
 
-function findMatch(fresh, next, byId) {
-  if (fresh.id) {
-    const found = byId.get(fresh.id);
+function findMatch(fresh, next, byKey) {
+  const key = keyOf(fresh);
+  if (key) {
+    const found = byKey.get(key);
+    byKey.delete(key);
     return found?.nodeName === fresh.nodeName ? found : null;
   }
-  const isSame = next && next.nodeType === fresh.nodeType && next.nodeName === fresh.nodeName && !next.id;
+  const isSame = next && next.nodeType === fresh.nodeType && next.nodeName === fresh.nodeName && !keyOf(next);
   return isSame ? next : null;
 }
 
