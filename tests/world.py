@@ -197,11 +197,14 @@ class World:
         return await self.call(call_id)
 
     def tamper(self, statement: str, **params: Any) -> list[dict[str, Any]]:
-        """Do what only somebody with the database in his hands can do: any statement, no foreign key, no policy."""
+        """Do what only somebody with the database in his hands can do: any statement, no foreign key, no policy.
+
+        `%(account)s` stands for this account: the database may serve other worlds.
+        """
         assert self.admin_url, "this world was made without the superuser's address"
         with psycopg.connect(self.admin_url, row_factory=dict_row) as connection:
             connection.execute("set session_replication_role = replica")
-            cursor = connection.execute(statement, params)
+            cursor = connection.execute(statement, {"account": self.account_id} | params)
             return cursor.fetchall() if cursor.description else [{"count": cursor.rowcount}]
 
     async def incidents(self) -> list[str]:

@@ -1,7 +1,9 @@
 """A world for each test, with an account and a mailbox of its own, over one stand-in a session."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -34,23 +36,39 @@ def gmail_url(shared_gmail: str) -> Iterator[str]:
     httpx.post(f"{shared_gmail}/_sandbox/faults", json={"clear": True}, timeout=5.0).raise_for_status()
 
 
-@pytest.fixture
-def admin_url(migrated_server: TestServer, database_url: str) -> str:
-    """The superuser's address of the test's database."""
-    return with_database(migrated_server.admin_url, database_url.rpartition("/")[2])
+@pytest.fixture(scope="session")
+def gateway_database(migrated_server: TestServer) -> Iterator[tuple[str, str]]:
+    """One migrated database for all tests of the gateway: the owner's address and the superuser's."""
+    with migrated_server.migrated_database() as url:
+        yield url, with_database(migrated_server.admin_url, urlsplit(url).path.removeprefix("/"))
 
 
 @pytest.fixture
-async def world(database_url: str, gmail_url: str, admin_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """An account with a mailbox, an owner and a project."""
-    name = f"Northwind{uuid4().hex[:8]}"
-    async with make_world(
-        database_url,
-        gmail_url,
-        tmp_path,
-        name=name,
-        address=f"desk@{name.lower()}.example",
-        admin_url=admin_url,
-        is_shared=True,
-    ) as made:
-        yield made
+async def open_world(
+    gateway_database: tuple[str, str], gmail_url: str, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+    """Opens accounts, each with a mailbox, an owner and a project of its own; keywords are settings."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**environ: str) -> World:
+            name = f"Northwind{uuid4().hex[:8]}"
+            return await stack.enter_async_context(
+                make_world(
+                    gateway_database[0],
+                    gmail_url,
+                    tmp_path,
+                    name=name,
+                    address=f"desk@{name.lower()}.example",
+                    admin_url=gateway_database[1],
+                    is_shared=True,
+                    **environ,
+                )
+            )
+
+        yield make
+
+
+@pytest.fixture
+async def world(open_world: Callable[..., Awaitable[World]]) -> World:
+    """One account with a mailbox, an owner and a project."""
+    return await open_world()

@@ -1,14 +1,33 @@
 """Typed payloads: what an action may say. Strict, closed, never repaired."""
 
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trinity.errors import Refused
 
 RECIPIENTS_MAX = 50
 TEXT_MAX = 100_000
 SUBJECT_MAX = 500
+
+HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode categories of what is not seen or turns the line around: zero-width, bidi, tag and control characters."""
+
+
+def _visible(text: str) -> str:
+    """A line that a reader takes in at a glance must hold nothing that he cannot see."""
+    if any(unicodedata.category(one) in HIDING for one in text):
+        raise ValueError("an invisible, bidirectional or control character")
+    return text
+
+
+def _plain_name(name: str) -> str:
+    """An address in a name is what a mail program shows instead of the real one."""
+    if "@" in name:
+        raise ValueError("an @ in a display name")
+    return _visible(name)
+
 
 Addr = Annotated[str, Field(min_length=3, max_length=254)]
 
@@ -23,7 +42,7 @@ class AddressIn(Strict):
     """One recipient. A name is what the reader sees; the address is where it goes."""
 
     addr: Addr
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[str, Field(max_length=200), AfterValidator(_plain_name)] = ""
 
 
 class MailPayload(Strict):
@@ -34,10 +53,18 @@ class MailPayload(Strict):
     to: Annotated[list[AddressIn], Field(min_length=1, max_length=RECIPIENTS_MAX)]
     cc: Annotated[list[AddressIn], Field(max_length=RECIPIENTS_MAX)] = []
     bcc: Annotated[list[AddressIn], Field(max_length=RECIPIENTS_MAX)] = []
-    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX)]
+    subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX), AfterValidator(_visible)]
     text: Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
     attachments: Annotated[list[str], Field(max_length=0)] = []
     in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        """A recipient that is named twice is one that a reader overlooks."""
+        everyone = [one.addr.lower() for one in (*self.to, *self.cc, *self.bcc)]
+        if len(set(everyone)) != len(everyone):
+            raise ValueError("a recipient that is named twice")
+        return self
 
 
 class ReplyPayload(MailPayload):
