@@ -40,7 +40,7 @@ def serving() -> Iterator[Served]:
     base_url = f"http://localhost:{port}"
     desk, hub = DeskInMemory(), Hub(None)
     desk.tokens[TOKEN] = desk.who
-    app = build_app(WebConfig(base_url, b"k" * 32, ("http://127.0.0.1:8025",)), desk, hub)
+    app = build_app(WebConfig(base_url, b"k" * 32, "http://127.0.0.1:8025"), desk, hub)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
     loop = asyncio.new_event_loop()
 

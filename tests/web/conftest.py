@@ -27,7 +27,7 @@ def desk() -> DeskInMemory:
 @pytest.fixture
 def config() -> WebConfig:
     """Plain HTTP on loopback, one stand-in in use."""
-    return WebConfig(ORIGIN, b"k" * 32, ("http://127.0.0.1:8025",))
+    return WebConfig(ORIGIN, b"k" * 32, "http://127.0.0.1:8025")
 
 
 @pytest.fixture

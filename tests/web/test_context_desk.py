@@ -30,7 +30,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def person(world: World) -> AsyncIterator[Client]:
     """The account's owner, signed in through the API."""
-    config = WebConfig(ORIGIN, b"k" * 32, (world.gmail_url,))
+    config = WebConfig(ORIGIN, b"k" * 32, world.gmail_url)
     app = build_app(config, ContextDesk(world.app, None), Hub(None), clock=world.clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url=ORIGIN) as client:
         await sign_in(client, "owner@northwind.example")

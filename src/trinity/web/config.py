@@ -19,8 +19,10 @@ class WebConfig:
 
     base_url: str
     secret_key: bytes = field(repr=False)
-    sandboxes: tuple[str, ...] = ()
-    """Origins of the stand-ins in use, for the strip on every page."""
+    mail_sandbox: str | None = None
+    """The origin of the mail stand-in, if mail goes to one: every page says so."""
+    model_sandbox: str | None = None
+    """The origin of the model stand-in, if agents ask one."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -29,6 +31,16 @@ class WebConfig:
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             message = "TRINITY_BASE_URL must be https: over plain HTTP the session cookie could be read."
             raise Refused("setting_invalid", message)
+
+    @property
+    def sandbox_sentences(self) -> tuple[str, ...]:
+        """What the strip on every page says; empty where everything is real."""
+        said = []
+        if self.mail_sandbox:
+            said.append(f"Mail goes to the stand-in at {self.mail_sandbox} and to nobody else.")
+        if self.model_sandbox:
+            said.append(f"The agents’ model is the stand-in at {self.model_sandbox}, which is no AI.")
+        return tuple(said)
 
     @property
     def is_https(self) -> bool:

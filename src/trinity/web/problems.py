@@ -119,7 +119,7 @@ def _as_page(request: Request, problem: Problem) -> Response[object]:  # type: i
         message=problem.detail,
         reasons=[str(reason["message"]) for reason in reasons] if isinstance(reasons, list) else [],
         back=_back(request),
-        sandboxes=web.config.sandboxes,
+        sandboxes=web.config.sandbox_sentences,
     )
     return Response(html, media_type=MediaType.HTML, status_code=problem.status)
 

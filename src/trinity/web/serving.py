@@ -93,9 +93,11 @@ async def _first(serving: asyncio.Task[None], other: Coroutine[object, object, o
 
 def config_of(settings: Settings) -> WebConfig:
     """Where the app stands, and which stand-ins are in use."""
-    urls = [url for url in (settings.gmail_api_base, settings.nvidia_base_url) if url]
-    sandboxes = dict.fromkeys(origin_of(url) for url in urls if settings.mode_of(url) == "sandbox")
-    return WebConfig(settings.base_url, settings.demand_secret_key(), tuple(sandboxes))
+    mail, model = (
+        origin_of(url) if url and settings.mode_of(url) == "sandbox" else None
+        for url in (settings.gmail_api_base, settings.nvidia_base_url)
+    )
+    return WebConfig(settings.base_url, settings.demand_secret_key(), mail, model)
 
 
 @contextlib.contextmanager

@@ -19,4 +19,4 @@ class Shell:
 async def read_shell(request: PageRequest) -> Shell:
     """Read the frame's values for one request."""
     web = web_of(request)
-    return Shell(request.user, web.config.sandboxes, await web.desk.glance(request.user))
+    return Shell(request.user, web.config.sandbox_sentences, await web.desk.glance(request.user))

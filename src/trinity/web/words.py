@@ -7,6 +7,7 @@ WORDS = {
     "in_doubt": "in doubt",
     "succeeded": "sent",
     "pending": "waiting",
+    "waiting": "waits for people",
     "approved": "approved",
     "spent": "approved and used",
     "pending_receipt": "receipt pending",

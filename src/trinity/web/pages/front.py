@@ -101,7 +101,12 @@ def _form(
 ) -> Response[str]:
     web = web_of(request)
     html = web.templates.page(
-        "sign_in.html", title="Sign in", next=place, email=email, problem=problem, sandboxes=web.config.sandboxes
+        "sign_in.html",
+        title="Sign in",
+        next=place,
+        email=email,
+        problem=problem,
+        sandboxes=web.config.sandbox_sentences,
     )
     return Response(html, media_type=MediaType.HTML, status_code=status)
 
