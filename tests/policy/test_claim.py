@@ -62,6 +62,11 @@ def statement(bound: Envelope, asked: str, **changes: Any) -> bytes:
             "envelope_digest": bound.digest,
             "decision": "approve",
             "approver_id": APPROVER,
+            "role": "owner",
+            "reason_sha256": digest_hex(b""),
+            "issued_at": rfc3339(NOW - timedelta(minutes=1)),
+            "expires_at": bound.expires_at,
+            "nonce": "nonce",
         }
         | changes
     )
@@ -199,8 +204,13 @@ CASES: list[tuple[str, Callable[[ClaimFacts], ClaimFacts], str]] = [
             "envelope_digest": "0" * 64,
             "decision": "reject",
             "approver_id": str(uuid4()),
+            "expires_at": rfc3339(NOW + timedelta(days=1)),
+            "issued_at": rfc3339(NOW + timedelta(seconds=1)),
+            "surplus": "x",
         }.items()
     ],
+    ("a statement from before the envelope", with_statement(issued_at=rfc3339(NOW - timedelta(hours=2))), "quorum_missing"),
+    ("a statement that is not canonical", lambda f: with_decision(statement=b" " + f.decisions[0].statement)(f), "quorum_missing"),
     ("no posture", fact(posture=None), "posture"),
     ("an unknown posture", fact(posture="loose"), "posture"),
     ("on hold", fact(posture="hold"), "posture"),
@@ -333,7 +343,7 @@ def test_any_one_strange_fact_denies_and_none_raises(name: str, data: st.DataObj
     reasons = adjudicate(POLICIES, changed)
     is_still_fine = (
         getattr(changed, name) == getattr(valid, name)
-        or (name == "now" and changed.now < NOW + timedelta(hours=1))
+        or (name == "now" and NOW - timedelta(minutes=1) <= changed.now < NOW + timedelta(hours=1))
         or (name == "tier_now" and Tier(changed.tier_now).rank <= Tier.EXTERNAL.rank)
         or (name == "quorum_now" and changed.quorum_now <= 1)
         or (name == "request_expires_at" and changed.request_expires_at and changed.request_expires_at > NOW)

@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trinity.errors import Reason
-from trinity.kit.canonical import NotCanonical, commitment_hex, digest_hex, parse_rfc3339, parse_strict
+from trinity.kit.canonical import (
+    NotCanonical,
+    canonical_bytes,
+    commitment_hex,
+    digest_hex,
+    parse_rfc3339,
+    parse_strict,
+    rfc3339,
+)
 from trinity.kit.envelope import Envelope, Mode, Tier
 
 STATEMENT_SCHEMA = "trinity/decision/v1"
+STATEMENT_SAYS_TOO = ("role", "reason_sha256", "issued_at", "nonce")
+"""What a decision's statement holds beside the facts that it is compared with."""
 POSTURE_ALLOWS = {
     "live": frozenset(Tier),
     "draft_only": frozenset({Tier.READ, Tier.INTERNAL, Tier.DRAFT}),
@@ -207,5 +217,11 @@ def _counts(facts: ClaimFacts, envelope: Envelope, decision: Decision) -> bool:
         "envelope_digest": facts.envelope_digest,
         "decision": "approve",
         "approver_id": decision.approver_id,
+        "expires_at": envelope.expires_at,
     }
-    return isinstance(said, dict) and all(said.get(name) == value for name, value in wanted.items())
+    if not isinstance(said, dict) or set(said) != {*wanted, *STATEMENT_SAYS_TOO}:
+        return False
+    is_exact = (
+        all(said[name] == value for name, value in wanted.items()) and canonical_bytes(said) == decision.statement
+    )
+    return is_exact and envelope.created_at <= str(said["issued_at"]) <= rfc3339(facts.now)
