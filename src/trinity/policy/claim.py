@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from trinity.errors import Reason
 from trinity.kit.canonical import (
@@ -19,6 +19,8 @@ from trinity.kit.envelope import Envelope, Mode, Tier
 STATEMENT_SCHEMA = "trinity/decision/v1"
 STATEMENT_SAYS_TOO = ("role", "reason_sha256", "issued_at", "nonce")
 """What a decision's statement holds beside the facts that it is compared with."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much the clocks of the machines that proposed, decided and claimed may differ."""
 POSTURE_ALLOWS = {
     "live": frozenset(Tier),
     "draft_only": frozenset({Tier.READ, Tier.INTERNAL, Tier.DRAFT}),
@@ -224,4 +226,5 @@ def _counts(facts: ClaimFacts, envelope: Envelope, decision: Decision) -> bool:
     is_exact = (
         all(said[name] == value for name, value in wanted.items()) and canonical_bytes(said) == decision.statement
     )
-    return is_exact and envelope.created_at <= str(said["issued_at"]) <= rfc3339(facts.now)
+    earliest = rfc3339(parse_rfc3339(envelope.created_at) - CLOCK_SKEW)
+    return is_exact and earliest <= str(said["issued_at"]) <= rfc3339(facts.now + CLOCK_SKEW)
