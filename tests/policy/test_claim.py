@@ -305,7 +305,7 @@ def test_only_a_ready_call_is_current(state: str) -> None:
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=10)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 STRANGE: dict[str, st.SearchStrategy[Any]] = {
-    "now": MOMENTS,
+    "now": MOMENTS | st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]),
     "act_n": st.integers(-3, 60),
     "quorum_now": st.integers(-1, 5),
     "not_before": st.none() | MOMENTS,
@@ -364,11 +364,12 @@ def strange_envelope(data: st.DataObject) -> Envelope:
         "requester": st.dictionaries(TEXTS, TEXTS, max_size=2),
         "resource": st.dictionaries(TEXTS, TEXTS, max_size=2),
         "expires_at": MOMENTS.map(rfc3339),
+        "created_at": (MOMENTS | st.just(datetime.min.replace(tzinfo=UTC))).map(rfc3339),
         "not_before": st.none() | MOMENTS.map(rfc3339),
         "run_id": st.none() | TEXTS,
     }
     plain = asdict(envelope())
-    names = data.draw(st.sets(st.sampled_from(sorted(set(plain) - {"schema", "created_at"})), min_size=1, max_size=4))
+    names = data.draw(st.sets(st.sampled_from(sorted(set(plain) - {"schema"})), min_size=1, max_size=4))
     return Envelope(**plain | {name: data.draw(shapes.get(name, TEXTS)) for name in names})
 
 

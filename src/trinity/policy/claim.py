@@ -12,7 +12,6 @@ from trinity.kit.canonical import (
     digest_hex,
     parse_rfc3339,
     parse_strict,
-    rfc3339,
 )
 from trinity.kit.envelope import Envelope, Mode, Tier
 
@@ -226,5 +225,9 @@ def _counts(facts: ClaimFacts, envelope: Envelope, decision: Decision) -> bool:
     is_exact = (
         all(said[name] == value for name, value in wanted.items()) and canonical_bytes(said) == decision.statement
     )
-    earliest = rfc3339(parse_rfc3339(envelope.created_at) - CLOCK_SKEW)
-    return is_exact and earliest <= str(said["issued_at"]) <= rfc3339(facts.now + CLOCK_SKEW)
+    try:
+        issued_at = parse_rfc3339(str(said["issued_at"]))
+    except NotCanonical:
+        return False
+    is_late_enough = issued_at - parse_rfc3339(envelope.created_at) >= -CLOCK_SKEW
+    return is_exact and is_late_enough and issued_at - facts.now <= CLOCK_SKEW
