@@ -15,6 +15,17 @@ OUTCOMES = {
     "drafts.send": ("done", "declined", "unavailable", "unknown", None),
     "reconcile": ("found", "absent", "cannot_tell", None),
 }
+INTENTS = {
+    "drafts.create": {"payload_sha256", "token"},
+    "drafts.send": {"payload_sha256", "draft_id", "history_id"},
+    "reconcile": {"looks"},
+}
+RESULTS = {
+    "drafts.create": {"draft_id", "message_id", "thread_id"},
+    "drafts.send": {"message_id", "thread_id"},
+}
+LOOK, INSTEAD = {"because", "draft_id"}, {"message"}
+"""The keys of what a look found, and of what is known of a step that did not end well."""
 SENDS = ("gmail.send", "gmail.reply")
 LABELS = {"sent": "SENT", "draft": "DRAFT"}
 SENT_FACTS = {"message_id": "text", "thread_id": "text", "label_ids": ["text"]}
@@ -52,6 +63,7 @@ def _check_attempt(call: Call, attempt: dict[str, Any]) -> None:
     where = f"step {step[:20]} of {call.name}"
     demand(STEPS.get(step) == attempt["step_n"], f"{where} is not a step that this verifier knows")
     demand(attempt["outcome"] in OUTCOMES[step], f"{where} ended in an unknown way")
+    demand(intent.keys() == INTENTS[step], f"{where} intends something else besides")
     is_ended = attempt["outcome"] is not None
     ends = (attempt["finished_at"] is not None, attempt["result"] is not None)
     demand(ends == (is_ended, is_ended), f"{where} has an end without an outcome, or an outcome without an end")
@@ -65,14 +77,14 @@ def _check_attempt(call: Call, attempt: dict[str, Any]) -> None:
         demand(intent.get("payload_sha256") == sha256(call.payload), f"{where} names other bytes than the approved")
     if step == "drafts.create":
         demand(intent.get("token") == envelope["operation_token"], f"{where} names another operation token")
-        demand(intent.keys() == {"payload_sha256", "token"}, f"{where} intends something else besides")
     if step == "drafts.send":
         demand(call.data["operation"] in SENDS, f"{where}: this operation never sends")
-        demand(intent.keys() == {"payload_sha256", "draft_id", "history_id"}, f"{where} intends something else besides")
         drafts = {str(one["result"].get("draft_id")) for one in call.data["attempts"] if _made_draft(one, attempt)}
         demand(
             text_of(intent, "draft_id", where) in drafts, f"{where} sends a draft that no earlier step made or found"
         )
+    wanted = LOOK if step == "reconcile" else INSTEAD if attempt["outcome"] != "done" else RESULTS[step]
+    demand(not is_ended or attempt["result"].keys() == wanted, f"{where} resulted in something else besides")
     if attempt["outcome"] == "done":
         _check_answer(attempt, where)
 
