@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+import psycopg
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Redirect
+from psycopg_pool import PoolTimeout
 
 from trinity.errors import Blocked, ProviderError, Refused
 from trinity.kit.canonical import NotCanonical
@@ -71,6 +73,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem(422, "invalid_payload", f"The body is not canonical JSON: {error}.")
     if isinstance(error, ProviderError):
         return Problem(503, error.code, "A provider could not be reached. Nothing is known to have changed.")
+    if isinstance(error, psycopg.OperationalError | PoolTimeout):
+        _log.warning("the database is away: %s", type(error).__name__)
+        return Problem(503, "database_unavailable", "The database cannot be reached. Try again in a moment.")
     if isinstance(error, ValidationException):
         return Problem(422, "invalid_payload", error.detail, {"errors": _plain(error.extra)})
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -207,7 +207,7 @@ async def _call(tx: Tx, call: effects.ToolCall, who: SignedIn) -> Call:
         mail=mail,
         reasons=tuple(rows.reason(one) for one in call.reasons),
         attempts=tuple(rows.attempt(one) for one in await effects.list_attempts(tx, call.id)),
-        receipts=tuple(rows.receipt(one) for one in await effects.list_receipts(tx, call.id)),
+        receipts=rows.receipts(await effects.list_receipts(tx, call.id)),
         decisions=tuple(rows.decision(one) for one in decisions),
         traces=await _traces(tx, call, mail, project, names) if mail else (),
         not_before=call.not_before,

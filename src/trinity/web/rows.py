@@ -195,7 +195,21 @@ def attempt(found: effects.Attempt) -> Attempt:
 
 def receipt(found: effects.Receipt) -> Receipt:
     """What the provider said, or what our check of it found."""
-    return Receipt(found.kind, found.sha256, found.created_at, facts(found.facts))
+    pairs = _check_facts(found.facts) if found.kind == "verification" else facts(found.facts)
+    return Receipt(found.kind, found.sha256, found.created_at, pairs)
+
+
+def receipts(found: Iterable[effects.Receipt]) -> tuple[Receipt, ...]:
+    """All of them: what happened, then the provider's record of it, then our comparison."""
+    order = {"provider_record": 1, "verification": 2}
+    return tuple(receipt(one) for one in sorted(found, key=lambda one: order.get(one.kind, 0)))
+
+
+def _check_facts(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    properties = values.get("properties", {})
+    held = sum(bool(one.get("is_held")) for one in properties.values())
+    different = ", ".join(map(str, values.get("differences", ()))) or "none"
+    return (("properties that hold", f"{held} of {len(properties)}"), ("differences", different))
 
 
 def facts(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ draws the page's live regions again whenever one of its topics changes, and as a
 """
 
 import hashlib
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,14 +16,18 @@ from litestar.response import Stream
 from trinity.errors import Refused
 from trinity.web.context import PageRequest, Web, web_of
 from trinity.web.csrf import csrf_token
-from trinity.web.live import HubFull
+from trinity.web.live import HubFull, Subscription
 from trinity.web.shell import Shell, read_shell
 
 PING_S = 10.0
-"""The longest silence of a stream, and how often a silent page is read again as a backstop."""
+"""The longest silence of a stream."""
+BACKSTOP_S = 30.0
+"""How often a silent page is read again, should a notification have been lost with the process that owed it."""
 SESSION_CHECK_S = 20.0
 """How often an open stream asks whether its session still stands."""
 RETRY_MS = 1_000
+
+_log = logging.getLogger(__name__)
 
 type Draw = Callable[[], Awaitable[Page]]
 
@@ -64,31 +69,47 @@ async def _open_stream(request: PageRequest, draw: Draw) -> Stream:
 async def _events(request: PageRequest, draw: Draw, first: Page) -> AsyncIterator[bytes]:
     web = web_of(request)
     topics = first.topics | {"approvals", "posture", f"session:{request.user.session_id}"}
-    seen, checked_at = "", time.monotonic()
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         with web.hub.subscribe(request.user.account_id, topics) as subscription:
-            while True:
-                try:
-                    html = await _regions(request, web, draw)
-                except Refused:
-                    yield _event("bye", "gone")
-                    return
-                digest = hashlib.sha256(html.encode()).hexdigest()
-                yield _event("patch", html) if digest != seen else _event("ping", "")
-                seen = digest
-                changed = await subscription.wait(PING_S)
-                if web.hub.is_closing:
-                    yield _event("bye", "restart")
-                    return
-                is_due = time.monotonic() - checked_at > SESSION_CHECK_S
-                if is_due or any(topic.startswith("session:") for topic in changed):
-                    if await web.desk.find(request.auth) is None:
-                        yield _event("bye", "signed_out")
-                        return
-                    checked_at = time.monotonic()
+            async for event in _while_listening(request, web, draw, subscription):
+                yield event
     except HubFull:
         yield _event("bye", "full")
+    except Refused:
+        yield _event("bye", "gone")
+    except Exception:
+        # The database may be away for a moment: the page comes back to it by itself, with growing pauses.
+        _log.warning("a stream broke off", exc_info=True)
+        yield _event("bye", "restart")
+
+
+async def _while_listening(
+    request: PageRequest, web: Web, draw: Draw, subscription: Subscription
+) -> AsyncIterator[bytes]:
+    """Snapshots when something changed, pings when nothing did, and one good-bye."""
+    seen, is_due = "", True
+    drawn_at = checked_at = time.monotonic()
+    while True:
+        event = _event("ping", "")
+        if is_due:
+            html = await _regions(request, web, draw)
+            drawn_at = time.monotonic()
+            digest = hashlib.sha256(html.encode()).hexdigest()
+            event = _event("patch", html) if digest != seen else event
+            seen = digest
+        yield event
+        changed = await subscription.wait(PING_S)
+        if web.hub.is_closing:
+            yield _event("bye", "restart")
+            return
+        now = time.monotonic()
+        is_due = bool(changed) or now - drawn_at > (BACKSTOP_S if web.hub.is_listening else PING_S)
+        if now - checked_at > SESSION_CHECK_S or any(topic.startswith("session:") for topic in changed):
+            if await web.desk.find(request.auth) is None:
+                yield _event("bye", "signed_out")
+                return
+            checked_at = now
 
 
 async def _regions(request: PageRequest, web: Web, draw: Draw) -> str:

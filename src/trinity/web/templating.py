@@ -36,6 +36,7 @@ class Templates:
             marked_address=marks.marked_address,
             word=words.word,
             tone=words.tone,
+            event_words=words.event_words,
         )
         self._environment.globals.update(
             asset=lambda name: assets()[name].address,

@@ -67,3 +67,8 @@ def tone(state: str) -> str:
 def explain(state: str) -> str:
     """One sentence that says what a ToolCall's state means, or an empty string."""
     return EXPLANATIONS.get(state, "")
+
+
+def event_words(kind: str) -> str:
+    """An audit event's kind as a line of the record: `tool_call.proposed` is "Tool call proposed"."""
+    return kind.replace("_", " ").replace(".", " ").capitalize()
