@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trinity import effects
-from trinity.effects import StaleLease
+from trinity.effects import StaleLease, ToolCall
 from trinity.gateway.act import act
 from trinity.gateway.claim import Denied, NotYet, claim
 from trinity.gateway.house import Rails
@@ -30,33 +30,65 @@ class Later:
 
 
 async def advance(rails: Rails, account_id: UUID, call_id: UUID) -> Later | None:
-    """Drive one call one step on. Safe to call at any moment, any number of times, by any worker."""
-    house = rails.house
-    async with house.db.transaction(account_id) as tx:
-        call = await effects.get_tool_call(tx, call_id)
+    """Drive one call one step on. Safe to call at any moment, any number of times, by any worker.
+
+    None means that nothing is left for this job: the call has ended, waits for people, or the settlement has
+    enqueued what follows. Where somebody else holds the call we come back when that lease is over, because
+    whoever holds it may die, and the job that we stand for may be the only one.
+    """
+    call = await _look(rails, account_id, call_id)
+    is_ours = True
     if call.state == "ready":
-        return await _execute(rails, account_id, call_id)
-    if call.state not in ("executing", "in_doubt") or call.looks >= LOOKS_MAX:
-        return None
-    due = due_at(house, call)
-    if due is not None and house.clock() < due:
-        return Later(due)
-    try:
-        await reconcile(rails, account_id, call)
-    except StaleLease:
-        return None
-    return None
+        answer = await _execute(rails, account_id, call_id)
+        if isinstance(answer, Later):
+            return answer
+        is_ours = answer
+    elif _is_open(call) and not _is_leased(rails, call):
+        is_ours = await _reconcile(rails, account_id, call)
+    elif _is_open(call):
+        is_ours = False
+    return None if is_ours else await _come_back(rails, account_id, call_id)
 
 
-async def _execute(rails: Rails, account_id: UUID, call_id: UUID) -> Later | None:
+async def _execute(rails: Rails, account_id: UUID, call_id: UUID) -> Later | bool:
+    """Claim, act, settle. False if somebody else has the call."""
     claimed = await claim(rails.house, account_id, call_id)
     if isinstance(claimed, NotYet):
         return Later(claimed.until)
     if isinstance(claimed, Denied):
-        return None
+        return False
     try:
         outcome = await act(rails, claimed)
         await settle(rails.house, account_id, call_id, claimed.epoch, outcome)
     except StaleLease:
+        return False
+    return True
+
+
+async def _reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> bool:
+    try:
+        return await reconcile(rails, account_id, call) is not None
+    except StaleLease:
+        return False
+
+
+async def _come_back(rails: Rails, account_id: UUID, call_id: UUID) -> Later | None:
+    """When the lease that somebody else holds is over; None if the call is not open any more."""
+    call = await _look(rails, account_id, call_id)
+    if not _is_open(call):
         return None
-    return None
+    return Later(due_at(rails.house, call) or rails.house.clock())
+
+
+async def _look(rails: Rails, account_id: UUID, call_id: UUID) -> ToolCall:
+    async with rails.house.db.transaction(account_id) as tx:
+        return await effects.get_tool_call(tx, call_id)
+
+
+def _is_open(call: ToolCall) -> bool:
+    return call.state in ("executing", "in_doubt") and call.looks < LOOKS_MAX
+
+
+def _is_leased(rails: Rails, call: ToolCall) -> bool:
+    due = due_at(rails.house, call)
+    return due is not None and rails.house.clock() < due

@@ -8,6 +8,7 @@ given up can't be taken any more.
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -87,7 +88,7 @@ class SpentRegister:
 
 def _create(path: Path, content: bytes) -> bool:
     """Create a file with all its content or not at all; False if it is there already."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with unfinished.open("wb") as file:
         file.write(content)
         file.flush()
