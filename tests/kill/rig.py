@@ -25,11 +25,11 @@ from trinity import effects
 from trinity.gateway import Proposed
 
 TIMINGS = {
-    "TRINITY_LEASE_S": "1.2",
-    "TRINITY_PROVIDER_TIMEOUT_S": "1.0",
+    "TRINITY_LEASE_S": "1.5",
+    "TRINITY_PROVIDER_TIMEOUT_S": "2.0",
     "TRINITY_RECONCILE_MARGIN_S": "0.2",
     "TRINITY_RESCUE_AFTER_S": "0.4",
-    "TRINITY_BEAT_S": "0.2",
+    "TRINITY_BEAT_S": "0.4",
     "TRINITY_STAGE_S": "0.2",
     "TRINITY_LEADER_S": "1.0",
     "TRINITY_RUN_TIMEOUT_S": "20",
@@ -143,7 +143,20 @@ class Lane:
             if call.state in ENDED and (call.state != "succeeded" or is_verified):
                 return call
             await asyncio.sleep(0.1)
-        raise AssertionError(f"nothing came of {call}")
+        raise AssertionError(f"nothing came of it: {await self.trail(made)}")
+
+    async def trail(self, made: Proposed) -> str:
+        """What is known about a call, for a failure's message."""
+        async with self.world.tx() as tx:
+            call = await effects.get_tool_call(tx, made.tool_call_id)
+            attempts = await effects.list_attempts(tx, made.tool_call_id)
+            jobs = await tx.all(
+                "select state::text, attempt, errors, scheduled_at, now() from oban_jobs"
+                " where args->>'tool_call_id' = %(id)s",
+                {"id": str(made.tool_call_id)},
+            )
+        steps = [(one.act_n, one.lease_epoch, one.step, one.outcome, one.result) for one in attempts]
+        return f"{call.state} looks={call.looks} {call.reasons} lease {call.lease_expires_at} steps {steps} jobs {jobs}"
 
     async def sent_with(self, made: Proposed) -> list[dict[str, object]]:
         """The judge: mails in the stand-in's books that carry this call's token."""

@@ -86,7 +86,7 @@ async def test_every_kill_of_the_executor_leaves_exactly_one_mail(
     async with asyncio.TaskGroup() as group:
         for number in range(LANES):
             group.create_task(work(number))
-    assert failures == []
+    assert not failures, "\n".join(failures)
     assert kills == KILLS
 
 
