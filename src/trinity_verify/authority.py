@@ -1,10 +1,11 @@
 """Steps 6 to 9: what was bound, and who allowed it."""
 
 import hashlib
+import re
 from typing import Any
 
 from trinity_verify import mail
-from trinity_verify.form import at, demand, parse, sha256, shaped, unbase64
+from trinity_verify.form import at, demand, number, parse, sha256, shaped, unbase64
 from trinity_verify.packet import ENVELOPE, EXTERNAL, STATEMENT, TIERS, Call, Packet
 
 SALT_BYTES = 32
@@ -14,6 +15,7 @@ FLOORS = {"gmail.draft": "draft", "gmail.send": "external", "gmail.reply": "exte
 """The operations that this verifier knows, and the lowest tier of each."""
 LIVE_ENDPOINTS = (".googleapis.com:443", ".google.com:443", ".stripe.com:443")
 """No sandbox has such an endpoint, whatever an envelope says."""
+ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+:[0-9]{1,5}")
 APPROVER_ROLES = ("approver", "owner")
 BEFORE_APPROVAL = ("awaiting_approval", "rejected", "expired", "superseded", "cancelled")
 
@@ -33,7 +35,7 @@ def envelopes(packet: Packet) -> str:
     for name in ("id", "nonce", "operation_token", "idempotency_key"):
         values = [call.id if name == "id" else call.envelope[name] for call in packet.calls]
         demand(len(set(values)) == len(values), f"two calls have the same {name}")
-    return f"{len(packet.calls)} envelopes are canonical and name this account and their calls"
+    return f"{number(len(packet.calls), 'envelope')}, canonical, for this account and these calls"
 
 
 def payloads(packet: Packet) -> str:
@@ -51,7 +53,7 @@ def payloads(packet: Packet) -> str:
         mail.check_says(call.mail, call.typed, envelope["operation_token"], f"the payload of {call.name}")
         _check_resource(call)
     _check_threads(packet)
-    return f"{len(packet.calls)} payloads have their envelope's digests and say what was asked for"
+    return f"{number(len(packet.calls), 'payload')} with the digests of the envelopes, saying what was asked for"
 
 
 def _check_typed(call: Call) -> None:
@@ -104,7 +106,8 @@ def tiers(packet: Packet) -> str:
         demand(tier in TIERS and TIERS.index(tier) >= TIERS.index(str(floor)), f"the tier of {call.name} is too low")
         least = 2 if tier == "extreme" else 1 if TIERS.index(tier) >= EXTERNAL else 0
         demand(envelope["quorum"] >= least, f"{call.name} needs at least {least} approvals, its envelope asks for less")
-        is_live = str(envelope["endpoint"]).endswith(LIVE_ENDPOINTS)
+        demand(ORIGIN.fullmatch(envelope["endpoint"]) is not None, f"the endpoint of {call.name} is not an origin")
+        is_live = envelope["endpoint"].endswith(LIVE_ENDPOINTS)
         demand(not (envelope["mode"] == "sandbox" and is_live), f"{call.name} calls a live endpoint a sandbox")
     return "tier and quorum of every call are what its operation needs"
 
@@ -119,7 +122,7 @@ def approvals(packet: Packet) -> str:
             continue
         demand(approval is not None, f"{call.name} has no approval request")
         counted += _check_approval(packet, call, approval)
-    return f"{counted} approvals name the exact digest of what they allowed, in time and by others than the requester"
+    return f"{number(counted, 'approval')} of exactly these digests, in time, by others than the requester"
 
 
 def _check_approval(packet: Packet, call: Call, approval: dict[str, Any]) -> int:

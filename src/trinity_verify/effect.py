@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from trinity_verify import mail
-from trinity_verify.form import Failed, Missing, at, demand, parse, sha256, shaped, unbase64
+from trinity_verify.form import Failed, Missing, at, demand, number, parse, sha256, shaped, unbase64
 from trinity_verify.packet import Call, Packet, text_of
 
 STEPS = {"drafts.create": 1, "drafts.send": 2, "reconcile": 9}
@@ -53,17 +53,15 @@ def attempts(packet: Packet) -> str:
         _check_epochs(call)
         _check_sends(call)
         count += len(found)
-    return (
-        f"{count} steps began inside their call's lifetime, each naming the approved bytes; none was repeated blindly"
-    )
+    return f"{number(count, 'step')}, begun in time and naming the approved bytes; no send was repeated blindly"
 
 
 def _check_attempt(call: Call, attempt: dict[str, Any]) -> None:
-    step, intent, envelope = attempt["step"], attempt["intent"], call.envelope
+    step, envelope = attempt["step"], call.envelope
     where = f"step {step[:20]} of {call.name}"
     demand(STEPS.get(step) == attempt["step_n"], f"{where} is not a step that this verifier knows")
     demand(attempt["outcome"] in OUTCOMES[step], f"{where} ended in an unknown way")
-    demand(intent.keys() == INTENTS[step], f"{where} intends something else besides")
+    _check_intent(call, attempt, where)
     is_ended = attempt["outcome"] is not None
     ends = (attempt["finished_at"] is not None, attempt["result"] is not None)
     demand(ends == (is_ended, is_ended), f"{where} has an end without an outcome, or an outcome without an end")
@@ -74,19 +72,28 @@ def _check_attempt(call: Call, attempt: dict[str, Any]) -> None:
         demand(started < at(envelope["expires_at"]), f"{where} began after its envelope had expired")
         is_due = envelope["not_before"] is None or at(envelope["not_before"]) <= started
         demand(is_due, f"{where} began before the chosen time")
-        demand(intent.get("payload_sha256") == sha256(call.payload), f"{where} names other bytes than the approved")
-    if step == "drafts.create":
-        demand(intent.get("token") == envelope["operation_token"], f"{where} names another operation token")
-    if step == "drafts.send":
-        demand(call.data["operation"] in SENDS, f"{where}: this operation never sends")
-        drafts = {str(one["result"].get("draft_id")) for one in call.data["attempts"] if _made_draft(one, attempt)}
-        demand(
-            text_of(intent, "draft_id", where) in drafts, f"{where} sends a draft that no earlier step made or found"
-        )
     wanted = LOOK if step == "reconcile" else INSTEAD if attempt["outcome"] != "done" else RESULTS[step]
     demand(not is_ended or attempt["result"].keys() == wanted, f"{where} resulted in something else besides")
     if attempt["outcome"] == "done":
         _check_answer(attempt, where)
+
+
+def _check_intent(call: Call, attempt: dict[str, Any], where: str) -> None:
+    """What was written down before the step names this call's bytes, token and draft, and nothing besides."""
+    step, intent = attempt["step"], attempt["intent"]
+    demand(intent.keys() == INTENTS[step], f"{where} intends something else besides")
+    if step == "reconcile":
+        return
+    demand(intent["payload_sha256"] == sha256(call.payload), f"{where} names other bytes than the approved")
+    if step == "drafts.create":
+        demand(intent["token"] == call.envelope["operation_token"], f"{where} names another operation token")
+    if step == "drafts.send":
+        demand(call.data["operation"] in SENDS, f"{where}: this operation never sends")
+        demand(text_of(intent, "history_id", where).isdigit(), f"{where} names no place in the mailbox's history")
+        drafts = {str(one["result"].get("draft_id")) for one in call.data["attempts"] if _made_draft(one, attempt)}
+        demand(
+            text_of(intent, "draft_id", where) in drafts, f"{where} sends a draft that no earlier step made or found"
+        )
 
 
 def _made_draft(one: dict[str, Any], before: dict[str, Any]) -> bool:
@@ -142,7 +149,7 @@ def receipts(packet: Packet) -> str:
         else:
             sent += _check_outcome(call)
     _demand_all("it is not known what became of", unknown)
-    return f"{sent} effects happened exactly once, each with the provider's receipt"
+    return f"{number(sent, 'effect')} that happened exactly once, by the provider's receipts"
 
 
 def _check_outcome(call: Call) -> int:
@@ -169,7 +176,7 @@ def _messages(call: Call) -> set[str]:
     found = set()
     for one in call.data["attempts"]:
         if (one["step"], one["outcome"]) == (wanted, "done"):
-            found.add(text_of(one["result"], "message_id", f"a step of {call.name}"))
+            found.add(text_of(one["result"] or {}, "message_id", f"a step of {call.name}"))
         if one["outcome"] == "found":
             record = _object(parse(unbase64(one["raw_b64"] or "", "raw_b64"), "a look's record", is_exact=False), "it")
             found.add(str(record.get("id") or record.get("message_id")))
@@ -217,7 +224,7 @@ def records(packet: Packet) -> str:
         _check_record(call, found[0])
         compared += 1
     _demand_all("this packet lacks the provider's own record of", lacking)
-    return f"{compared} mails, as the provider keeps them, are the approved ones"
+    return f"{number(compared, 'mail')} that the provider keeps as approved"
 
 
 def _check_record(call: Call, receipt: dict[str, Any]) -> None:
@@ -266,7 +273,7 @@ def comparisons(packet: Packet) -> str:
         demand(not newest["facts"]["differences"], f"the exporter itself found differences in {call.name}")
         held += 1
     _demand_all("the exporter has not compared with the provider's record:", lacking)
-    return f"the exporter found the {len(PROPERTIES)} properties to hold for {held} effects"
+    return f"{number(held, 'effect')} for which the exporter found all {len(PROPERTIES)} properties to hold"
 
 
 def _demand_all(what: str, lacking: list[str]) -> None:

@@ -38,6 +38,11 @@ def demand(is_so: bool, reason: str) -> None:
         raise Failed(reason)
 
 
+def number(count: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def parse(data: bytes, what: str, *, is_exact: bool = True) -> Any:
     """JSON without floats, duplicate keys or lone surrogates; with `is_exact`, in its RFC 8785 bytes and no other."""
     demand(len(data) <= FILE_BYTES_MAX, f"{what} is larger than {FILE_BYTES_MAX} bytes")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trinity_verify.form import at, demand, sha256, unbase64
+from trinity_verify.form import at, demand, number, sha256, unbase64
 from trinity_verify.packet import Call, Packet
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -36,6 +36,7 @@ FROM = {
     "superseded": ("awaiting_approval",),
 }
 """The states from which a call may come to another by one of these events."""
+ACTOR_KINDS = {"user", "agent", "system"}
 LEASES = ("tool_call.claimed", "tool_call.reconciling")
 BY_PEOPLE = ("tool_call.cancelled", "tool_call.superseded", "approval.revoked")
 RUN_STATES = {
@@ -74,7 +75,7 @@ def order(packet: Packet) -> str:
             demand(abs(_time_of(one["id"]) - moment) <= ID_TOLERANCE, f"{one['id']} was not made when it says")
             demand(moment <= latest, f"{one['id']} is from after the export")
     count = sum(len(items) for _, items, _ in timed)
-    return f"{count} records stand in the order of their ids, which carry their times"
+    return f"{number(count, 'record')} in the order of ids that carry their times"
 
 
 def events(packet: Packet) -> str:
@@ -84,13 +85,14 @@ def events(packet: Packet) -> str:
     subjects |= {packet.body["run"]["id"]: "run"} if packet.body["run"] else {}
     strange = [event["id"] for event in found if subjects.get(event["subject_id"]) != event["subject_kind"]]
     demand(not strange, f"{len(strange)} events are about nothing that is in this packet")
+    demand({event["actor_kind"] for event in found} <= ACTOR_KINDS, "an event is by an unknown kind of actor")
     for call in packet.calls:
         mine = [event for event in found if event["subject_id"] == call.id]
         _replay(call, sorted(mine, key=lambda event: (event["created_at"], event["id"])))
         _check_decided(call, [event for event in mine if event["kind"] == "approval.decided"])
         _check_claims(call, mine)
         _check_ends(packet, call, mine)
-    return f"{len(found)} events account for the state of {len(packet.calls)} calls, their decisions and steps"
+    return f"{number(len(found), 'event')} that account for {number(len(packet.calls), 'call')}, decisions and steps"
 
 
 def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
@@ -176,6 +178,8 @@ def _check_ends(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
     compared = call.receipts("verification")
     moments = [[one["created_at"] for one in some] for some in (verified, compared)]
     demand(moments[0] == moments[1], f"the comparisons of {call.name} are not those of its events")
+    is_ours = all(event["actor_kind"] == "system" for event in verified)
+    demand(is_ours, f"{call.name} was compared by others than the system")
     demand(all(event["facts"].get("is_good") is True for event in verified), f"{call.name} was found not to be good")
     old = next((one for one in packet.calls if one.id == call.envelope["supersedes"]), None)
     if old is not None:
@@ -209,13 +213,15 @@ def links(packet: Packet) -> str:
     _check_run(run, [event for event in packet.events if event["subject_id"] == run_id])
     for source in body["sources"]:
         _check_source(source, [event for event in packet.events if event["subject_id"] == source["id"]])
-    return f"run, {len(packet.calls)} calls, {len(body['sources'])} sources belong together"
+    return f"one run with {number(len(packet.calls), 'call')} and {number(len(body['sources']), 'source')}"
 
 
 def _check_run(run: dict[str, Any], mine: list[dict[str, Any]]) -> None:
     told = sorted((e for e in mine if e["kind"] in RUN_STATES), key=lambda e: (e["created_at"], e["id"]))
     demand(bool(told) and told[0]["kind"] == "run.queued", "no event says that the run was asked for")
     first = told[0]
+    by_people = {event["kind"] for event in told if event["actor_kind"] != "system"}
+    demand(by_people <= {"run.queued", "run.stopped"}, "the run's own states are told by others than the system")
     demand((first["actor_kind"], first["actor_id"]) == ("user", run["started_by"]), "another person started the run")
     demand(first["facts"].get("goal_sha256") == sha256(run["goal"].encode()), "the run was given another goal")
     demand(first["created_at"] == run["created_at"], "the run was not asked for when it says")
@@ -232,6 +238,8 @@ def _check_source(source: dict[str, Any], mine: list[dict[str, Any]]) -> None:
     said = {key: source[key] for key in ("origin", "sha256", "size_bytes")}
     demand(added == [(source["created_at"], said)], f"{where} is not what its event says was taken in")
     decided = [event for event in mine if event["kind"] in RELEASED.values()]
+    is_about = all(event["facts"] == {"sha256": source["sha256"]} for event in decided)
+    demand(is_about, f"{where} was decided on with another text")
     wanted = RELEASED.get(source["release_state"])
     demand(
         [event["kind"] for event in decided] == ([wanted] if wanted else []), f"{where} was not {wanted} by a person"
