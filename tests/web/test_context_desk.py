@@ -168,6 +168,8 @@ async def test_revoked_is_cancelled_and_nothing_leaves(world: World, person: Cli
     await world.approve(made)
     answer = await person.post(f"{API}/approvals/{made.approval_id}/revoke")
     assert (answer.status_code, answer.json()["state"]) == (200, "revoked")
+    listed = (await person.get(f"{API}/approvals?state=revoked")).json()["items"]
+    assert [(item["id"], item["state"]) for item in listed] == [(str(made.approval_id), "revoked")]
     world.clock.sleep(31)
     await world.advance(made.tool_call_id)
     assert await world.sent() == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trinity.web.marks import marked, marked_address
+from trinity.web.marks import marked, marked_address, spelled
 
 
 @pytest.mark.parametrize("char", ["\u200b", "\u202e", "\u2066", "\ufeff", "\u00ad", "\x1b", "\U000e0041", "\ue000"])
@@ -23,3 +23,7 @@ def test_a_look_alike_in_an_address_is_named() -> None:
 def test_markup_is_escaped_around_marks() -> None:
     assert str(marked("<b>\u200b</b>")).startswith("&lt;b&gt;<span")
     assert "<b>\u200b" not in str(marked("<b>\u200b</b>"))
+
+
+def test_where_no_markup_can_stand_the_number_does() -> None:
+    assert spelled("a\u202eb") == "a[U+202E]b"

@@ -98,6 +98,14 @@ async def test_what_an_agent_writes_is_never_markup(signed_in: Client, desk: Des
         assert "<img" not in text
 
 
+async def test_what_hides_in_a_title_is_shown_everywhere(signed_in: Client, desk: DeskInMemory) -> None:
+    desk.calls[key(10)] = call(call_row(10, subject="order\u202e1007"))
+    for path in ("/", f"/sources/{key(7)}", f"/projects/{key(5)}", f"/approvals/{key(510)}", f"/tool-calls/{key(10)}"):
+        text = (await signed_in.get(path)).text
+        assert "\u202e" not in text, path
+        assert "U+202E" in text
+
+
 async def test_a_decision_names_the_digest_that_was_seen(signed_in: Client, desk: DeskInMemory) -> None:
     form = {"decision": "approve", "envelope_digest": DIGEST, "reason": "Good."}
     answer = await signed_in.post(f"/approvals/{key(510)}/decisions", data=form, headers=PROBLEM)

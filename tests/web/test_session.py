@@ -6,7 +6,7 @@ from tests.web.conftest import Client
 from tests.web.desk_in_memory import EMAIL, PASSWORD, DeskInMemory
 from trinity.errors import Refused
 from trinity.web.config import WebConfig
-from trinity.web.pages.front import own_path
+from trinity.web.forms import own_path
 from trinity.web.session import cookie_for
 
 

@@ -50,6 +50,15 @@ async def test_a_revoked_session_ends_the_stream(signed_in: Client, hub: Hub, de
     assert said.endswith("event: bye\ndata: signed_out\n\n")
 
 
+async def test_a_role_that_changed_makes_the_page_load_again(signed_in: Client, hub: Hub, desk: DeskInMemory) -> None:
+    def demote() -> None:
+        desk.change_role("auditor")
+        hub.hear(notification(desk.who.account_id, f"session:{desk.who.session_id}"))
+
+    said = await stream_until_closed(signed_in, hub, "/approvals", demote)
+    assert said.endswith("event: bye\ndata: gone\n\n")
+
+
 async def test_a_subscriber_that_missed_something_reads_again(hub: Hub, desk: DeskInMemory) -> None:
     with hub.subscribe(desk.who.account_id, frozenset({"runs"})) as ear:
         hub.hear("no JSON")

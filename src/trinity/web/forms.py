@@ -55,5 +55,11 @@ def done(request: Request, address: str, say: str = "") -> Response[None] | Redi
     return Redirect(address, status_code=303)
 
 
+def own_path(path: str) -> str:
+    """A path on this site, or home: nothing that a browser brought leads elsewhere."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and "\\" not in path
+    return path if is_ours and path.isprintable() and len(path) < 500 else "/"
+
+
 def _named(name: str) -> str:
     return name.replace("_", " ").capitalize()

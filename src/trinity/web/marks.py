@@ -53,6 +53,11 @@ def marked(text: str) -> Markup:
     return Markup("").join(_pieces(text.replace("\r\n", "\n")))
 
 
+def spelled(text: str) -> str:
+    """Plain text, for places that cannot hold markup: each hidden character becomes its number in brackets."""
+    return "".join(f"[U+{ord(char):04X}]" if is_hidden(char) else char for char in text)
+
+
 def marked_address(text: str) -> Markup:
     """As `marked`, and look-alike letters named too: in an address they are a trap, in prose a language."""
     return Markup("").join(_pieces(text, is_address=True))

@@ -18,6 +18,7 @@ from psycopg_pool import PoolTimeout
 from trinity.errors import Blocked, ProviderError, Refused
 from trinity.kit.canonical import NotCanonical
 from trinity.web.context import web_of
+from trinity.web.forms import own_path
 
 _log = logging.getLogger(__name__)
 _PROBLEM = "application/problem+json"
@@ -31,6 +32,11 @@ _CODES = {
     415: "unsupported_media_type",
     422: "invalid_payload",
     429: "too_many_attempts",
+}
+_DETAILS = {
+    404: "This address leads nowhere.",
+    405: "This address does not take that method.",
+    413: "It is larger than what is taken here.",
 }
 _TITLES = {
     400: "That request makes no sense here",
@@ -80,7 +86,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem(422, "invalid_payload", error.detail, {"errors": _plain(error.extra)})
     if isinstance(error, HTTPException) and error.status_code < 500:
         code = _CODES.get(error.status_code, "bad_request")
-        return Problem(error.status_code, code, error.detail or _TITLES.get(error.status_code, "Refused."))
+        return Problem(error.status_code, code, _DETAILS.get(error.status_code) or error.detail)
     reference = secrets.token_hex(6)
     _log.error("unexpected error %s", reference, exc_info=error)
     return Problem(500, "internal_error", f"An unexpected error. Its reference in the log is {reference}.")
@@ -134,7 +140,7 @@ def _back(request: Request) -> str:  # type: ignore[type-arg]
     came_from = request.headers.get("referer", "")
     for origin in web_of(request).config.origins:
         if came_from.startswith(f"{origin}/"):
-            return came_from.removeprefix(origin)
+            return own_path(came_from.removeprefix(origin))
     return "/"
 
 

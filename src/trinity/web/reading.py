@@ -1,6 +1,7 @@
 """The desk's nouns, answered by the contexts: each page is read in one unit of work, of one moment."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -118,12 +119,13 @@ class Reading:
 
     async def approvals(self, who: SignedIn, states: Sequence[str]) -> Sequence[CallRow]:
         """Effects that people were asked about, in some states of the question; all of them for no state."""
-        wanted = ["awaiting_approval"] if list(states) == ["pending"] else None
+        one = states[0] if len(states) == 1 else None
         async with self._house.db.transaction(who.account_id) as tx:
-            calls = await effects.list_tool_calls(tx, states=wanted, limit=LIST_MAX)
-            asked = [call for call in calls if call.approval_id]
-            found = await call_rows(tx, asked, await names_in(tx))
-        return [row for row in found if not states or row.approval_state in states]
+            asked = await approvals.list_requests(tx, state=one, limit=COUNT_MAX)
+            found = [request for request in asked if not states or request.state in states][:LIST_MAX]
+            calls = [await effects.get_tool_call(tx, request.tool_call_id) for request in found]
+            listed = await call_rows(tx, calls, await names_in(tx))
+        return [replace(row, approval_state=request.state) for row, request in zip(listed, found, strict=True)]
 
     async def approval(self, who: SignedIn, approval_id: UUID) -> Call:
         """What one approval request is about."""

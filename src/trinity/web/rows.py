@@ -251,7 +251,7 @@ def differences(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[tu
     return tuple(
         (name, _as_text(before.get(name)), _as_text(now.get(name)))
         for name in names
-        if before.get(name) != now.get(name)
+        if (before.get(name) or None) != (now.get(name) or None)
     )
 
 

@@ -6,6 +6,7 @@ draws the page's live regions again whenever one of its topics changes, and as a
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ SESSION_CHECK_S = 20.0
 RETRY_MS = 1_000
 
 _log = logging.getLogger(__name__)
+_LINE_ENDS = re.compile("\r\n|\r|\n")
 
 type Draw = Callable[[], Awaitable[Page]]
 
@@ -106,8 +108,9 @@ async def _while_listening(
         now = time.monotonic()
         is_due = bool(changed) or now - drawn_at > (BACKSTOP_S if web.hub.is_listening else PING_S)
         if now - checked_at > SESSION_CHECK_S or any(topic.startswith("session:") for topic in changed):
-            if await web.desk.find(request.auth) is None:
-                yield _event("bye", "signed_out")
+            who = await web.desk.find(request.auth)
+            if who is None or who.role != request.user.role:
+                yield _event("bye", "signed_out" if who is None else "gone")
                 return
             checked_at = now
 
@@ -129,5 +132,5 @@ def _address(request: PageRequest) -> str:
 
 def _event(name: str, data: str) -> bytes:
     """One server-sent event; every line of the data gets its own field (WHATWG HTML, section 9.2)."""
-    lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
+    lines = "".join(f"data: {line}\n" for line in _LINE_ENDS.split(data))
     return f"event: {name}\n{lines}\n".encode()

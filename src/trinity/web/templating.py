@@ -33,6 +33,7 @@ class Templates:
             grouped=grouped,
             spark=spark,
             marked=marks.marked,
+            spelled=marks.spelled,
             marked_address=marks.marked_address,
             word=words.word,
             tone=words.tone,

@@ -1,5 +1,6 @@
 """Slow guessing down: so many failures in a window, counted per e-mail address and per remote address."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from trinity.errors import Refused
 FAILURES_PER_EMAIL_MAX = 10
 FAILURES_PER_REMOTE_MAX = 50
 WINDOW_S = 300.0
+SLOTS = 4
+"""How many passwords are checked at once: each check takes memory and time on purpose."""
 KEYS_MAX = 10_000
 """The most keys remembered; the oldest are forgotten first."""
 
@@ -18,6 +21,7 @@ class Throttle:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
+        self.slots = asyncio.Semaphore(SLOTS)
         self._failures: OrderedDict[str, list[datetime]] = OrderedDict()
 
     def demand(self, email: str, remote: str) -> None:

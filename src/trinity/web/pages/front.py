@@ -6,7 +6,7 @@ from litestar.response import Redirect, Stream
 
 from trinity.errors import Refused
 from trinity.web.context import PageRequest, web_of
-from trinity.web.forms import done, read_form
+from trinity.web.forms import done, own_path, read_form
 from trinity.web.guards import anyone, may_control, member, sign_in_form
 from trinity.web.session import cookie_away, cookie_for, token_in
 from trinity.web.stream import Page, answer
@@ -44,12 +44,13 @@ async def check_password(request: Request, email: str, password: str) -> str:  #
     """The new session's token; counts failures so that guessing is slow."""
     web = web_of(request)
     remote = request.client.host if request.client else "?"
-    web.sign_in_throttle.demand(email, remote)
-    try:
-        token, _ = await web.desk.sign_in(email, password, token_in(request, web.config))
-    except Refused:
-        web.sign_in_throttle.failed(email, remote)
-        raise
+    async with web.sign_in_throttle.slots:
+        web.sign_in_throttle.demand(email, remote)
+        try:
+            token, _ = await web.desk.sign_in(email, password, token_in(request, web.config))
+        except Refused:
+            web.sign_in_throttle.failed(email, remote)
+            raise
     return token
 
 
@@ -83,12 +84,6 @@ async def tighten(request: PageRequest) -> Response[None] | Redirect:
     tightened = await web_of(request).desk.tighten(request.user, "account", mode, reason)
     count = len(tightened.in_flight)
     return done(request, "/", f"Tightened. {count or 'Nothing'} still in flight.")
-
-
-def own_path(path: str) -> str:
-    """A path on this site, or home: a sign-in never leads elsewhere."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and "\\" not in path
-    return path if is_ours and path.isprintable() and len(path) < 500 else "/"
 
 
 def _form(
