@@ -23,6 +23,7 @@ from tests.postgres import TestServer
 from tests.world import Clock, World, make_world
 from trinity import effects
 from trinity.gateway import Proposed
+from trinity.host import processes_in
 
 TIMINGS = {
     "TRINITY_LEASE_S": "1.5",
@@ -127,6 +128,14 @@ class Lane:
         """Wait until the armed barrier has struck and the process is gone."""
         await until(lambda: not self.arm_path.exists(), f"the barrier: {self._armed()}")
         await until(lambda: not is_alive(self.pids[role]), f"{role} to be dead")
+        self.kills += 1
+
+    async def postgres_struck(self) -> None:
+        """Wait until the armed barrier has struck and no process of PostgreSQL is left."""
+        await until(lambda: not self.arm_path.exists(), f"the barrier: {self._armed()}")
+        assert self.data_dir is not None
+        directory = self.data_dir
+        await until(lambda: not processes_in(directory), "PostgreSQL to be dead")
         self.kills += 1
 
     def _armed(self) -> str:
