@@ -1,4 +1,4 @@
-"""A world for each test, with an account and a mailbox of its own, over one stand-in a session."""
+"""A world for each test, with an account and a mailbox of its own, over one stand-in a module."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -15,15 +15,15 @@ from trinity.kit import barriers
 from trinity.store.urls import with_database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gmail_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the stand-in keeps its books."""
     return tmp_path_factory.mktemp("gmail")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_gmail(gmail_dir: Path) -> Iterator[str]:
-    """A Gmail stand-in of the whole session; its books grow."""
+    """A Gmail stand-in of a whole module; its books grow."""
     with stand_in("gmail", gmail_dir) as url:
         yield url
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import effects
+from trinity import audit, effects
 from trinity.effects import StaleLease, ToolCall
 from trinity.gateway.act import act
 from trinity.gateway.claim import Denied, NotYet, claim
-from trinity.gateway.house import Rails
+from trinity.gateway.house import House, Rails
 from trinity.gateway.reconcile import LOOKS_MAX, due_at, reconcile
 from trinity.gateway.settle import settle
+from trinity.kit.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,21 @@ async def _execute(rails: Rails, account_id: UUID, call_id: UUID) -> Later | boo
         return False
     try:
         outcome = await act(rails, claimed)
+    except StaleLease:
+        await _record_stale_step(rails.house, account_id, call_id, claimed.epoch)
+        return False
+    try:
         await settle(rails.house, account_id, call_id, claimed.epoch, outcome)
     except StaleLease:
         return False
     return True
+
+
+async def _record_stale_step(house: House, account_id: UUID, call_id: UUID, epoch: int) -> None:
+    """A worker came back from the dead and was refused its next step; a late settlement records itself."""
+    async with house.db.transaction(account_id) as tx:
+        actor, facts = Actor.system(account_id, "gateway"), {"epoch": epoch}
+        await audit.record(tx, actor, "tool_call.stale_step", ("tool_call", call_id), house.clock(), facts)
 
 
 async def _reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> bool:
