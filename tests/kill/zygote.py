@@ -7,6 +7,7 @@ setting of the product can.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -47,8 +48,10 @@ class Hook:
             return
         self._arm.unlink(missing_ok=True)
         if wanted["victim"] == "postgres":
-            for pid in processes_in(Path(wanted["data"])):
-                os.kill(pid, signal.SIGKILL)
+            while pids := processes_in(Path(wanted["data"])):
+                for pid in pids:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         else:
             os.kill(os.getpid(), signal.SIGKILL)
 

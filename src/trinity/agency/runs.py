@@ -17,6 +17,7 @@ from trinity.kit.ids import uuid7
 from trinity.store.database import Job, Tx
 
 RUN_JOB = "trinity.jobs.workers.Run"
+PACKET_JOB = "trinity.jobs.workers.RunPacket"
 QUEUE = "general"
 RUN_ATTEMPTS_MAX = 5
 GOAL_MAX = 4_000
@@ -65,9 +66,7 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
             "now": now,
         },
     )
-    await tx.enqueue(
-        Job(RUN_JOB, QUEUE, {"account_id": str(tx.account_id), "run_id": str(run_id)}, None, RUN_ATTEMPTS_MAX)
-    )
+    await tx.enqueue(_job(RUN_JOB, tx, run_id))
     facts = {"goal_sha256": digest_hex(new.goal.encode())}
     await audit.record(tx, actor, "run.queued", ("run", run_id), now, facts)
     tx.notify("runs", f"project:{new.project_id}")
@@ -105,6 +104,8 @@ async def finish_run(tx: Tx, run_id: UUID, state: str, outcome: str, now: dateti
         {"id": run_id, "state": state, "outcome": outcome[:TEXT_MAX], "now": now},
     )
     await record_event(tx, run_id, state, {}, now)
+    if state != "waiting":
+        await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     actor = Actor.system(tx.account_id, "worker")
     await audit.record(tx, actor, f"run.{state}", ("run", run_id), now, {})
     tx.notify("runs")
@@ -119,6 +120,7 @@ async def settle_waiting(tx: Tx, run_id: UUID, now: datetime) -> None:
         "update runs set state = 'completed', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
     await record_event(tx, run_id, "completed", {}, now)
+    await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     await audit.record(tx, Actor.system(tx.account_id, "worker"), "run.completed", ("run", run_id), now, {})
     tx.notify("runs")
 
@@ -136,6 +138,7 @@ async def stop_run(tx: Tx, actor: Actor, run_id: UUID, now: datetime) -> None:
         "update runs set state = 'stopped', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
     await record_event(tx, run_id, "stopped", {}, now)
+    await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     await audit.record(tx, actor, "run.stopped", ("run", run_id), now, {})
     tx.notify("runs")
 
@@ -200,6 +203,10 @@ async def request_artifact(tx: Tx, run_id: UUID, title: str, reason: str, now: d
     if not 1 <= len(title) <= TITLE_MAX or len(reason) > TEXT_MAX or not is_text(title, reason):
         raise Refused("invalid", "A request has a title and a reason.", status=422)
     await record_event(tx, run_id, "artifact_request", {"title": title, "reason": reason}, now)
+
+
+def _job(worker: str, tx: Tx, run_id: UUID) -> Job:
+    return Job(worker, QUEUE, {"account_id": str(tx.account_id), "run_id": str(run_id)}, None, RUN_ATTEMPTS_MAX)
 
 
 async def _has_open_calls(tx: Tx, run_id: UUID) -> bool:

@@ -14,7 +14,8 @@ from trinity.kit.envelope import Envelope
 from trinity.kit.ids import uuid7
 from trinity.store.database import Row, Tx
 
-RAW_BYTES_MAX = 2_000_000
+RAW_BYTES_MAX = 8_000_000
+"""More than a provider's record of the largest mail that a payload can say."""
 
 
 class StaleLease(TrinityError):

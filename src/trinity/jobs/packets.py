@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from trinity_verify import verify
-
 from trinity import effects
 from trinity.gateway import is_verified
 from trinity.proof import build_packet, store_packet
 from trinity.proof.keys import Signer
 from trinity.store.database import Database
+from trinity_verify import verify
 
 
 async def export(

@@ -82,6 +82,21 @@ class Packet:
 
 
 @worker(queue=GENERAL_QUEUE)
+class RunPacket:
+    """Builds the packet of a run that has ended."""
+
+    async def process(self, job: Job) -> None:
+        """The newest packet counts; one that was built for a call of the run before is superseded."""
+        station = general()
+        account_id, run_id = UUID(job.args["account_id"]), UUID(job.args["run_id"])
+        await export(station.house.db, account_id, "run", run_id, station.signer, station.house.clock())
+
+    def backoff(self, job: Job) -> int:
+        """Seconds to the next try after an error of ours."""
+        return backoff_s(job)
+
+
+@worker(queue=GENERAL_QUEUE)
 class Run:
     """Runs an agent: a lease, a process, its end."""
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,12 +13,15 @@ from trinity.store.roles import ensure_roles
 
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "60s"
+MIGRATION_LOCK = 0x7472696F
 
 
 def migrate(owner_url: str, secret_key: bytes) -> None:
-    """Bring roles and schema up to this version of the code. Repeatable; safe beside running processes."""
+    """Bring roles and schema up to this version of the code. Repeatable; two at once take turns."""
     ensure_roles(owner_url, secret_key)
-    command.upgrade(config(owner_url), "head")
+    with psycopg.connect(owner_url, autocommit=True) as lock:
+        lock.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        command.upgrade(config(owner_url), "head")
 
 
 def config(owner_url: str) -> Config:
