@@ -22,10 +22,11 @@ from trinity.host import free_port
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-READY_S = 60.0
+READY_S = 120.0
 END_S = 20.0
-STEP_MS = 20_000
+STEP_MS = 45_000
 """How long the browser waits for one thing to appear: two shared cores run all of Trinity and Chromium."""
+PAGE_CHARS_MAX = 3_000
 HARMLESS = re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET")
 """What Chromium says of a server that was killed: only allowed where a test kills one."""
 
@@ -33,6 +34,18 @@ HARMLESS = re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|E
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests run last: while Playwright's loop runs in this thread, no asyncio test can."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where a browser test fails, say what stood on its pages."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    funcargs = getattr(item, "funcargs", {})
+    watched = funcargs.get("anonymous") or funcargs.get("view")
+    if report.when == "call" and report.failed and isinstance(watched, Watched):
+        for page in watched.page.context.pages:
+            report.sections.append((f"page {page.url}", page.inner_text("body")[:PAGE_CHARS_MAX]))
 
 
 @dataclass

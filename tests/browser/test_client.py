@@ -145,6 +145,32 @@ def test_a_refusal_stands_beside_what_was_typed(view: Watched, served: Served) -
     view.complaints = [text for text in view.complaints if "409" not in text]
 
 
+def test_a_hidden_tab_rests_and_comes_back_to_the_truth(view: Watched, served: Served) -> None:
+    view.go("/approvals")
+    view.wait_until_live()
+    page = view.page
+    hide = "(is) => { Object.defineProperty(document, 'hidden', { value: is, configurable: true });"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.wait_for_selector("html[data-live=rest]")
+    served.change(lambda desk: setattr(desk, "posture_", Posture("hold", "While you were away.")))
+    page.wait_for_timeout(300)
+    assert page.locator("text=While you were away.").count() == 0
+    page.evaluate(hide, False)
+    page.wait_for_selector("text=While you were away.")
+
+
+def test_every_control_has_a_name(view: Watched) -> None:
+    """WCAG 2.2, 4.1.2: what can be used says what it is."""
+    nameless = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea')]
+      .filter((e) => !(e.innerText?.trim() || e.labels?.[0]?.textContent.trim() || e.ariaLabel || e.title
+        || e.textContent.trim()))
+      .map((e) => e.outerHTML.slice(0, 80))"""
+    for path in ("/", PROJECT, CARD, f"/runs/{key(3)}", "/approvals", f"/proof/tool-call/{key(12)}"):
+        view.go(path)
+        assert view.page.evaluate(nameless) == [], path
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 768, 390, 320])
 def test_no_page_is_wider_than_its_window(view: Watched, scheme: str, width: int) -> None:

@@ -40,7 +40,7 @@ def test_start_watch_read_approve_sent_proved(watched: Watched, stack: Stack) ->
     page.fill("textarea[name=reason]", "Reads well.")
     page.click("button[value=approve]")
     page.wait_for_selector("text=Robin Owner")
-    page.wait_for_selector("a:has-text('As sent')", timeout=60_000)
+    page.wait_for_selector("a:has-text('As sent')", timeout=120_000)
     [sent] = [mail for mail in stack.sent() if mail["recipients"] == ["ada@customer.example"]]
     assert sent["mailbox"] == "desk@northwind.example"
 
@@ -48,7 +48,7 @@ def test_start_watch_read_approve_sent_proved(watched: Watched, stack: Stack) ->
     page.wait_for_selector(".letter-subject")
     assert page.locator(".letter-subject").inner_text() == subject
     page.click("aside a:has-text('Proof')")
-    page.wait_for_selector(".head .chip:has-text('verified')", timeout=60_000)
+    page.wait_for_selector(".head .chip:has-text('verified')", timeout=120_000)
     assert page.locator("#properties-title ~ .checks .check-ok").count() == 7
     page.click("text=Verify now")
     page.wait_for_selector(".verdict")

@@ -8,7 +8,7 @@ import pytest
 from tests.web.conftest import Client, stream_until_closed
 from tests.web.desk_in_memory import DIGEST, DeskInMemory, call, call_row, key
 from trinity.web.live import Hub
-from trinity.web.views import Reason
+from trinity.web.views import Posture, Reason
 
 PAGES = (
     "/",
@@ -104,6 +104,14 @@ async def test_what_hides_in_a_title_is_shown_everywhere(signed_in: Client, desk
         text = (await signed_in.get(path)).text
         assert "\u202e" not in text, path
         assert "U+202E" in text
+
+
+@pytest.mark.parametrize(("mode", "count"), [("live", 3), ("draft_only", 2), ("read_only", 1), ("hold", 0)])
+async def test_only_tighter_postures_are_offered(signed_in: Client, desk: DeskInMemory, mode: str, count: int) -> None:
+    desk.posture_ = Posture(mode, "Why not.")
+    text = (await signed_in.get("/")).text
+    assert text.count('<button name="mode"') == count
+    assert ("Why not." in text) == (mode != "live")
 
 
 async def test_a_decision_names_the_digest_that_was_seen(signed_in: Client, desk: DeskInMemory) -> None:
