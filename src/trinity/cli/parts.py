@@ -69,8 +69,11 @@ def _work_both() -> None:
     general = {name: value for name, value in base.items() if name not in without}
     try:
         executor_url, app_url = settings.executor_database_url or "", settings.app_database_url or ""
-        supervisor.start("executor", (*argv, "executor"), base | {"TRINITY_EXECUTOR_DATABASE_URL": executor_url})
-        supervisor.start("worker", (*argv, "general"), general | {"TRINITY_APP_DATABASE_URL": app_url})
+        environ = base | {"TRINITY_EXECUTOR_DATABASE_URL": executor_url}
+        executor = supervisor.start("executor", (*argv, "executor"), environ)
+        worker = supervisor.start("worker", (*argv, "general"), general | {"TRINITY_APP_DATABASE_URL": app_url})
+        supervisor.ready(executor)
+        supervisor.ready(worker)
         _ready({"role": "all"})
         supervisor.watch()
     finally:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trinity.cli.secrets import ensure_keys
-from trinity.cli.supervisor import Supervisor
+from trinity.cli.supervisor import Child, Supervisor
 from trinity.errors import Refused
 from trinity.host import free_port
 from trinity.settings import Settings, Timings, load
@@ -25,6 +25,8 @@ PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "TERM")
 SHARED = ("TRINITY_HOME", "TRINITY_BASE_URL", "TRINITY_BIND", "GMAIL_API_BASE", "GOOGLE_TOKEN_URL", "GOOGLE_CLIENT_ID")
 TIMINGS = tuple(f"TRINITY_{name.upper()}" for name in Timings.__dataclass_fields__)
 SANDBOX_MODEL = "embedded-rules"
+PORT_FILE = "port.json"
+TRINITY = (sys.executable, "-m", "trinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +58,22 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     full = ensure_keys(home, dict(environ))
     settings = load(full, cwd=cwd)
-    server = None
-    owner_url = settings.database_url
-    if owner_url is None:
-        say("starting PostgreSQL")
-        server = EmbeddedServer(home)
-        owner_url = ensure_database(server.start(die_with_parent=True), settings.demand_secret_key())
     supervisor = Supervisor(say)
+    server = EmbeddedServer(home) if settings.database_url is None else None
     try:
-        say("migrating the database")
-        migrate(owner_url, settings.demand_secret_key())
-        full |= _database(owner_url, settings.demand_secret_key())
-        gmail_url = None
-        if settings.gmail_api_base is None:
-            gmail_url = _stand_in("gmail", home, supervisor, say)
-            full |= {"GMAIL_API_BASE": gmail_url, "GOOGLE_TOKEN_URL": f"{gmail_url}/token"}
-            full |= {"GOOGLE_CLIENT_ID": "sandbox-client", "GOOGLE_CLIENT_SECRET": "sandbox-client-secret"}
-        if settings.nvidia_base_url is None:
-            model_url = _stand_in("model", home, supervisor, say)
+        say("starting the sandboxes")
+        gmail = _begin(supervisor, "gmail", home) if settings.gmail_api_base is None else None
+        model = _begin(supervisor, "model", home) if settings.nvidia_base_url is None else None
+        owner_url = _database(settings, server, full, say)
+        if gmail:
+            full |= _sandboxed_mail(gmail_url := _address(supervisor, gmail, home))
+            full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, gmail_url)
+        if model:
+            model_url = _address(supervisor, model, home)
             full |= {"NVIDIA_BASE_URL": f"{model_url}/v1", "NVIDIA_MODEL": SANDBOX_MODEL}
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, model_url)
-        if gmail_url:
-            full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, gmail_url)
-        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, gmail_url, full)
+        sandbox_url = full["GMAIL_API_BASE"] if gmail else None
+        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, full)
     except BaseException:
         supervisor.end()
         if server is not None:
@@ -88,18 +83,19 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
 
 def raise_parts(stack: Stack, say: Callable[[str], None]) -> None:
     """Web and workers, each with the settings of its part."""
-    trinity = (sys.executable, "-m", "trinity")
+    say("starting web and workers")
     full = stack.environ
-    say("starting the workers")
+    start = stack.supervisor.start
     executor = ("TRINITY_SECRET_KEY", "TRINITY_ENCRYPTION_KEY", "TRINITY_EXECUTOR_DATABASE_URL", "TRINITY_SPENT_URL")
-    stack.supervisor.start(
-        "executor", (*trinity, "work", "--role", "executor"), _env(full, *executor, "GOOGLE_CLIENT_SECRET")
-    )
     general = ("TRINITY_LOG_KEY", "TRINITY_APP_DATABASE_URL", "NVIDIA_BASE_URL", "NVIDIA_API_KEY", "NVIDIA_MODEL")
-    stack.supervisor.start("worker", (*trinity, "work", "--role", "general"), _env(full, *general, "TRINITY_DOOR_PORT"))
-    say("starting the web server")
     web = ("TRINITY_SECRET_KEY", "TRINITY_APP_DATABASE_URL", "TRINITY_LOG_VERIFIER_KEY", "NVIDIA_BASE_URL")
-    stack.supervisor.start("web", (*trinity, "web"), _env(full, *web))
+    started = [
+        start("executor", (*TRINITY, "work", "--role", "executor"), _env(full, *executor, "GOOGLE_CLIENT_SECRET")),
+        start("worker", (*TRINITY, "work", "--role", "general"), _env(full, *general, "TRINITY_DOOR_PORT")),
+        start("web", (*TRINITY, "web"), _env(full, *web)),
+    ]
+    for child in started:
+        stack.supervisor.ready(child)
 
 
 def _env(full: Mapping[str, str], *names: str) -> dict[str, str]:
@@ -107,27 +103,50 @@ def _env(full: Mapping[str, str], *names: str) -> dict[str, str]:
     return {name: full[name] for name in wanted if name in full}
 
 
-def _database(owner_url: str, secret_key: bytes) -> dict[str, str]:
-    return {
-        "TRINITY_APP_DATABASE_URL": url_of(owner_url, APP_ROLE, secret_key),
-        "TRINITY_EXECUTOR_DATABASE_URL": url_of(owner_url, EXECUTOR_ROLE, secret_key),
-    }
+def _database(
+    settings: Settings, server: EmbeddedServer | None, full: dict[str, str], say: Callable[[str], None]
+) -> str:
+    """Start PostgreSQL if it is ours, migrate, and note each role's address. Returns the owner's."""
+    secret_key = settings.demand_secret_key()
+    owner_url = settings.database_url
+    if server is not None:
+        say("starting PostgreSQL")
+        owner_url = ensure_database(server.start(die_with_parent=True), secret_key)
+    assert owner_url is not None
+    say("migrating the database")
+    migrate(owner_url, secret_key)
+    full["TRINITY_APP_DATABASE_URL"] = url_of(owner_url, APP_ROLE, secret_key)
+    full["TRINITY_EXECUTOR_DATABASE_URL"] = url_of(owner_url, EXECUTOR_ROLE, secret_key)
+    return owner_url
 
 
-def _stand_in(name: str, home: Path, supervisor: Supervisor, say: Callable[[str], None]) -> str:
+def _begin(supervisor: Supervisor, name: str, home: Path) -> Child:
     """Start a sandbox server on the port that it had before, since rows name its address."""
-    say(f"starting the {name} sandbox")
     data = home / "sandbox" / name
     data.mkdir(parents=True, exist_ok=True)
-    kept = data / "port.json"
+    kept = data / PORT_FILE
     port = json.loads(kept.read_text())["port"] if kept.is_file() else free_port()
-    argv = (sys.executable, "-m", "trinity_sandbox", name, "--port", str(port), "--data-dir", str(data))
-    try:
-        said = supervisor.start(f"{name} sandbox", (*argv, "--die-with-parent"), _env({}))
-    except Refused as error:
-        raise Refused("port_taken", f"The {name} sandbox cannot have port {port}, which its rows name.") from error
     kept.write_text(json.dumps({"port": port}))
-    return str(said["base_url"])
+    argv = (sys.executable, "-m", "trinity_sandbox", name, "--port", str(port), "--data-dir", str(data))
+    return supervisor.start(name, (*argv, "--die-with-parent"), _env({}))
+
+
+def _address(supervisor: Supervisor, child: Child, home: Path) -> str:
+    try:
+        return str(supervisor.ready(child)["base_url"])
+    except Refused as error:
+        kept = home / "sandbox" / child.name / PORT_FILE
+        text = f"The {child.name} sandbox did not start; its port, which rows name, stands in {kept}."
+        raise Refused("sandbox_not_ready", text) from error
+
+
+def _sandboxed_mail(gmail_url: str) -> dict[str, str]:
+    return {
+        "GMAIL_API_BASE": gmail_url,
+        "GOOGLE_TOKEN_URL": f"{gmail_url}/token",
+        "GOOGLE_CLIENT_ID": "sandbox-client",
+        "GOOGLE_CLIENT_SECRET": "sandbox-client-secret",
+    }
 
 
 def _added(full: Mapping[str, str], url: str) -> str:

@@ -43,11 +43,16 @@ class Supervisor:
         self._say = say
         self._is_ending = False
 
-    def start(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> dict[str, object]:
-        """Start a child and wait until it says that it is ready; returns what it said."""
+    def start(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Child:
+        """Start a child and go on; several may be on their way at once."""
         child = Child(name, argv, dict(env))
         self._children.append(child)
-        return self._launch(child)
+        self._launch(child)
+        return child
+
+    def ready(self, child: Child) -> dict[str, object]:
+        """Wait until a child says that it is ready; returns what it said."""
+        return _await_ready(child)
 
     def watch(self, also: Callable[[], None] = lambda: None) -> None:
         """Restart whatever dies, until `end` is asked for. `also` is called at every look."""
@@ -83,9 +88,8 @@ class Supervisor:
         """Which process is which."""
         return {child.name: child.process.pid for child in self._children if child.process}
 
-    def _launch(self, child: Child) -> dict[str, object]:
+    def _launch(self, child: Child) -> None:
         child.process = host.spawn(child.argv, env=child.env, cwd=os.getcwd(), stdout=subprocess.PIPE)
-        return _await_ready(child)
 
     def _restart(self, child: Child) -> None:
         assert child.process is not None
@@ -97,6 +101,7 @@ class Supervisor:
             child.process.stdout.close()
         time.sleep(RESTART_WAIT_S)
         self._launch(child)
+        _await_ready(child)
 
 
 def _await_ready(child: Child) -> dict[str, object]:
