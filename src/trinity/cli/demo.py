@@ -34,7 +34,8 @@ def demo(json_file: Path | None, keep: Path | None, faults: bool) -> None:
     home.mkdir(parents=True, exist_ok=True)
     environ = dict(os.environ) | DEMO_TIMINGS | {"TRINITY_HOME": str(home)}
     environ |= {"TRINITY_BIND": f"127.0.0.1:{free_port()}"}
-    environ.pop("TRINITY_BASE_URL", None)
+    for name in ("TRINITY_BASE_URL", "GMAIL_API_BASE", "GOOGLE_TOKEN_URL", "TRINITY_SANDBOX_ENDPOINTS"):
+        environ.pop(name, None)
     told = _tell(environ, home, has_faults=faults, is_kept=keep is not None)
     if json_file:
         json_file.write_text(json.dumps(told, indent=2) + "\n")

@@ -1,12 +1,10 @@
 """`trinity key`: the log key that signs packets, and the verifier's half of it."""
 
 import json
-import os
-from pathlib import Path
 
 import click
 
-from trinity.cli.secrets import LOG_KEY_NAME
+from trinity.cli.secrets import KEYS, LOG_KEY_NAME, VERIFIER_KEY_FILE
 from trinity.proof.keys import generate, signer
 
 
@@ -29,14 +27,11 @@ def create(name: str) -> None:
 def list_keys(as_json: bool) -> None:
     """Show the verifier key that this installation's packets are signed with."""
     from trinity.cli import settings
-    from trinity.cli.secrets import ensure_keys
 
     found = settings()
-    text = found.log_key or ensure_keys(found.home, dict(os.environ))["TRINITY_LOG_KEY"]
-    verifier = signer(text).verifier_key
+    kept = found.home / KEYS / VERIFIER_KEY_FILE
+    if found.log_key is None and kept.is_file():
+        verifier = kept.read_text("utf-8").strip()
+    else:
+        verifier = signer(found.demand_log_key()).verifier_key
     click.echo(json.dumps({"verifier_key": verifier}) if as_json else verifier)
-
-
-def read_verifier_key(path: Path) -> str:
-    """A verifier key from a file of one line."""
-    return path.read_text("utf-8").strip()

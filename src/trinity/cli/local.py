@@ -14,8 +14,13 @@ from trinity.store.urls import EXECUTOR_ROLE, url_of
 
 @asynccontextmanager
 async def local_database(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[tuple[Settings, Database]]:
-    """Full settings and a database under the executor's role, which administration needs to seal credentials."""
-    full = load(ensure_keys(settings.home, dict(environ)), cwd=Path.cwd())
+    """Full settings and a database under the executor's role, which administration needs to seal credentials.
+
+    Keys are made only for a home of `up`; where a database is configured, so must the keys be: a key that
+    was made on the way would seal what no executor can open.
+    """
+    is_deployed = settings.database_url is not None or settings.executor_database_url is not None
+    full = settings if is_deployed else load(ensure_keys(settings.home, dict(environ)), cwd=Path.cwd())
     server, was_running = None, True
     url = full.executor_database_url
     if url is None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import click
 
 from trinity.cli import settings as read_settings
+from trinity.cli.stack import environ_of
 from trinity.cli.supervisor import Supervisor
 from trinity.errors import Refused
 from trinity.settings import Settings
@@ -63,15 +64,12 @@ def _work_both() -> None:
     supervisor = Supervisor(lambda text: click.echo(text, err=True))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.ask_to_end())
-    base = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_URL")}
     argv = (sys.executable, "-m", "trinity", "work", "--role")
-    without = ("TRINITY_ENCRYPTION_KEY", "TRINITY_ENCRYPTION_KEY_FILE", "TRINITY_EXECUTOR_DATABASE_URL")
-    general = {name: value for name, value in base.items() if name not in without}
+    executor_url = {"TRINITY_EXECUTOR_DATABASE_URL": settings.executor_database_url or ""}
+    app_url = {"TRINITY_APP_DATABASE_URL": settings.app_database_url or ""}
     try:
-        executor_url, app_url = settings.executor_database_url or "", settings.app_database_url or ""
-        environ = base | {"TRINITY_EXECUTOR_DATABASE_URL": executor_url}
-        executor = supervisor.start("executor", (*argv, "executor"), environ)
-        worker = supervisor.start("worker", (*argv, "general"), general | {"TRINITY_APP_DATABASE_URL": app_url})
+        executor = supervisor.start("executor", (*argv, "executor"), environ_of("executor", os.environ) | executor_url)
+        worker = supervisor.start("worker", (*argv, "general"), environ_of("general", os.environ) | app_url)
         supervisor.ready(executor)
         supervisor.ready(worker)
         _ready({"role": "all"})

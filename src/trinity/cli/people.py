@@ -24,7 +24,7 @@ type Work = Callable[[Settings, Database], Awaitable[dict[str, object]]]
 
 @click.group()
 def account() -> None:
-    """Accounts: create, list."""
+    """Accounts: create, list, connect a mailbox again."""
 
 
 @account.command("create")
@@ -65,6 +65,25 @@ def list_accounts(as_json: bool) -> None:
 
     async def work(_: Settings, db: Database) -> dict[str, object]:
         return {"accounts": [str(one) for one in await accounts.account_ids(db)]}
+
+    _report(work, as_json)
+
+
+@account.command("connect")
+@click.option("--account", "account_id", type=click.UUID, required=True, help="The account's id.")
+@click.option("--mailbox", "address", required=True, help="A mailbox that this account has already.")
+@click.option("--refresh-token", envvar="TRINITY_REFRESH_TOKEN", required=True, help="Its new OAuth refresh token.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def connect_again(account_id: UUID, address: str, refresh_token: str, as_json: bool) -> None:
+    """Connect a mailbox again: a new credential for one that was suspended, or before the old one ends."""
+
+    async def work(settings: Settings, db: Database) -> dict[str, object]:
+        credential = _mailbox(settings, address, "", (), refresh_token).credential
+        async with db.transaction(account_id) as tx:
+            actor = Actor.system(account_id, "cli")
+            key = settings.demand_encryption_key()
+            found = await integrations.reconnect_mailbox(tx, key, actor, address, credential, datetime.now(UTC))
+        return {"integration_id": str(found)}
 
     _report(work, as_json)
 

@@ -19,11 +19,38 @@ from trinity.settings import Settings, Timings, load
 from trinity.store.embedded import EmbeddedServer
 from trinity.store.migrate import migrate
 from trinity.store.roles import ensure_database
-from trinity.store.urls import APP_ROLE, EXECUTOR_ROLE, url_of
+from trinity.store.urls import APP_ROLE, EXECUTOR_ROLE, derived_key, url_of
 
 PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "TERM")
-SHARED = ("TRINITY_HOME", "TRINITY_BASE_URL", "TRINITY_BIND", "GMAIL_API_BASE", "GOOGLE_TOKEN_URL", "GOOGLE_CLIENT_ID")
+SHARED = (
+    "TRINITY_HOME",
+    "TRINITY_BASE_URL",
+    "TRINITY_BIND",
+    "GMAIL_API_BASE",
+    "GOOGLE_TOKEN_URL",
+    "GOOGLE_CLIENT_ID",
+    "TRINITY_SANDBOX_ENDPOINTS",
+)
 TIMINGS = tuple(f"TRINITY_{name.upper()}" for name in Timings.__dataclass_fields__)
+NEEDS = {
+    "executor": (
+        "TRINITY_ENCRYPTION_KEY",
+        "TRINITY_EXECUTOR_DATABASE_URL",
+        "TRINITY_SPENT_URL",
+        "GOOGLE_CLIENT_SECRET",
+    ),
+    "general": (
+        "TRINITY_LOG_KEY",
+        "TRINITY_APP_DATABASE_URL",
+        "TRINITY_DOOR_PORT",
+        "NVIDIA_BASE_URL",
+        "NVIDIA_API_KEY",
+        "NVIDIA_MODEL",
+    ),
+    "web": ("TRINITY_SECRET_KEY", "TRINITY_APP_DATABASE_URL", "TRINITY_LOG_VERIFIER_KEY", "NVIDIA_BASE_URL"),
+    "sandbox": (),
+}
+"""Which secrets and addresses each part gets; the owner's database address is in none of them."""
 SANDBOX_MODEL = "embedded-rules"
 PORT_FILE = "port.json"
 TRINITY = (sys.executable, "-m", "trinity")
@@ -86,20 +113,20 @@ def raise_parts(stack: Stack, say: Callable[[str], None]) -> None:
     say("starting web and workers")
     full = stack.environ
     start = stack.supervisor.start
-    executor = ("TRINITY_SECRET_KEY", "TRINITY_ENCRYPTION_KEY", "TRINITY_EXECUTOR_DATABASE_URL", "TRINITY_SPENT_URL")
-    general = ("TRINITY_LOG_KEY", "TRINITY_APP_DATABASE_URL", "NVIDIA_BASE_URL", "NVIDIA_API_KEY", "NVIDIA_MODEL")
-    web = ("TRINITY_SECRET_KEY", "TRINITY_APP_DATABASE_URL", "TRINITY_LOG_VERIFIER_KEY", "NVIDIA_BASE_URL")
+    web_key = {"TRINITY_SECRET_KEY": derived_key(stack.settings.demand_secret_key(), "web").hex()}
     started = [
-        start("executor", (*TRINITY, "work", "--role", "executor"), _env(full, *executor, "GOOGLE_CLIENT_SECRET")),
-        start("worker", (*TRINITY, "work", "--role", "general"), _env(full, *general, "TRINITY_DOOR_PORT")),
-        start("web", (*TRINITY, "web"), _env(full, *web)),
+        start("executor", (*TRINITY, "work", "--role", "executor"), environ_of("executor", full)),
+        start("worker", (*TRINITY, "work", "--role", "general"), environ_of("general", full)),
+        start("web", (*TRINITY, "web"), environ_of("web", full) | web_key),
     ]
     for child in started:
         stack.supervisor.ready(child)
 
 
-def _env(full: Mapping[str, str], *names: str) -> dict[str, str]:
-    wanted = (*PASSED, *SHARED, *TIMINGS, "TRINITY_SANDBOX_ENDPOINTS", *names, *(f"{name}_FILE" for name in names))
+def environ_of(part: str, full: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one part: what every part may know, and what only this one needs."""
+    names = NEEDS[part]
+    wanted = (*PASSED, *SHARED, *TIMINGS, *names, *(f"{name}_FILE" for name in names))
     return {name: full[name] for name in wanted if name in full}
 
 
@@ -128,7 +155,7 @@ def _begin(supervisor: Supervisor, name: str, home: Path) -> Child:
     port = json.loads(kept.read_text())["port"] if kept.is_file() else free_port()
     kept.write_text(json.dumps({"port": port}))
     argv = (sys.executable, "-m", "trinity_sandbox", name, "--port", str(port), "--data-dir", str(data))
-    return supervisor.start(name, (*argv, "--die-with-parent"), _env({}))
+    return supervisor.start(name, (*argv, "--die-with-parent"), environ_of("sandbox", {}))
 
 
 def _address(supervisor: Supervisor, child: Child, home: Path) -> str:

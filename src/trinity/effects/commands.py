@@ -154,6 +154,14 @@ async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, st
     return run_id
 
 
+async def allow_look(tx: Tx, call_id: UUID, looks_max: int) -> None:
+    """Let a call in doubt be looked at once more, though it was looked at too often."""
+    await tx.execute(
+        "update tool_calls set looks = %(max)s where id = %(id)s and state = 'in_doubt' and looks > %(max)s",
+        {"id": call_id, "max": looks_max},
+    )
+
+
 async def begin_attempt(
     tx: Tx, call_id: UUID, epoch: int, step: tuple[int, str], intent: Mapping[str, object], now: datetime
 ) -> UUID:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import audit, effects
+from trinity import approvals, audit, effects
 from trinity.accounts import Permission, may
 from trinity.errors import Reason
 from trinity.gateway.bind import tier_of
@@ -133,6 +133,7 @@ async def _take(house: House, tx: Tx, row: Row, facts: ClaimFacts, now: datetime
 async def _deny(tx: Tx, call_id: UUID, reasons: list[Reason], now: datetime) -> None:
     state = "expired" if {reason.code for reason in reasons} == {"expired"} else "denied"
     await end(tx, call_id, state, reasons, now)
+    await approvals.close_request(tx, call_id, "expired" if state == "expired" else "cancelled", now)
     actor = Actor.system(tx.account_id, "gateway")
     facts = {"reasons": [reason.code for reason in reasons]}
     await audit.record(tx, actor, f"tool_call.{state}", ("tool_call", call_id), now, facts)

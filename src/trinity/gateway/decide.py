@@ -11,6 +11,7 @@ from trinity.gateway.endings import end
 from trinity.gateway.house import House, advance_job
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.propose import Proposal, Proposed, propose_in
+from trinity.gateway.reconcile import LOOKS_MAX
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import parse_strict
 from trinity.store.database import Tx
@@ -102,7 +103,10 @@ async def edit(house: House, actor: Actor, request_id: UUID, payload: object, id
 
 
 async def request_execution(house: House, actor: Actor, call_id: UUID) -> None:
-    """Ask the gateway to run a call now. Shortens neither the undo window nor a chosen send time."""
+    """Ask the gateway to run a call now. Shortens neither the undo window nor a chosen send time.
+
+    A call that is in doubt for good, because every look could not tell, is looked at once more.
+    """
     now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         row = await effects.lock_call(tx, call_id)
@@ -112,6 +116,7 @@ async def request_execution(house: House, actor: Actor, call_id: UUID) -> None:
             await audit.record(tx, actor, "execution.refused", ("tool_call", call_id), now, facts)
             blocked = Blocked([Reason("2 currency", "not_ready", text)])
         else:
+            await effects.allow_look(tx, call_id, LOOKS_MAX - 1)
             await tx.enqueue(advance_job(actor.account_id, call_id, row["not_before"]))
             blocked = None
     if blocked:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import audit, effects, integrations
+from trinity import audit, controls, effects, integrations
 from trinity.effects import Attempt, ToolCall
 from trinity.errors import ProviderError, Reason, Refused
 from trinity.gateway.house import House, Rails
@@ -28,6 +28,8 @@ LOOKS_MAX = 8
 LOOK_BACKOFF_S = 5.0
 LOOK_BACKOFF_MAX_S = 600.0
 ABSENT_RETRY_S = 0.0
+ASK_AGAIN_S = 10.0
+"""A provider that cannot be asked is asked again for as long as it takes: an outage strands nothing."""
 
 TAKE_OVER = """
     update tool_calls set lease_epoch = lease_epoch + 1, lease_expires_at = %(lease_end)s
@@ -38,11 +40,12 @@ TAKE_OVER = """
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The provider has it: the receipt to settle with."""
+    """The provider has it: the receipt to settle with. `others` are further messages with our token."""
 
     kind: str
     facts: Mapping[str, object]
     raw: bytes
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class CannotTell:
-    """Neither: a person has to look."""
+    """Neither. If the provider was asked, the look counts, and after `LOOKS_MAX` of them a person has to look."""
 
     because: str
+    was_asked: bool = True
 
 
 type Verdict = Found | Absent | CannotTell
@@ -100,9 +104,9 @@ async def reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> Outcome |
         client = await rails.client(account_id, mailbox)
         verdict = await look(client, trail, rails.spent.history_id(envelope.digest))
     except (ProviderError, Refused) as error:
-        verdict = CannotTell(f"the provider could not be asked: {error}")
+        verdict = CannotTell(f"the provider could not be asked: {error}", was_asked=False)
     except Collision as error:
-        verdict = CannotTell(f"the spent register could not be read: {error}")
+        verdict = CannotTell(f"the spent register could not be read: {error}", was_asked=False)
     reached("reconcile.after_look_up")
     outcome = _outcome(verdict, call)
     await _write_look(rails, account_id, trail, epoch, verdict)
@@ -155,7 +159,7 @@ async def _look_in_history(client: GmailClient, trail: Trail, since: str) -> Fou
         return None
     record = await read.sent_message(client, sent.message_id)
     facts = {"message_id": sent.message_id, "thread_id": sent.thread_id, "label_ids": list(sent.label_ids)}
-    return Found("sent", facts, record.response)
+    return Found("sent", facts, record.response, sent.others)
 
 
 def _outcome(verdict: Verdict, call: ToolCall) -> Outcome:
@@ -165,9 +169,11 @@ def _outcome(verdict: Verdict, call: ToolCall) -> Outcome:
         return Outcome("failed", (Reason("reconcile", "gave_up", f"{call.act_n} acts, and none happened."),))
     if isinstance(verdict, Absent):
         return Outcome("ready", (Reason("reconcile", "absent", verdict.because),), retry_after_s=ABSENT_RETRY_S)
+    reason = Reason("reconcile", "cannot_tell", verdict.because)
+    if not verdict.was_asked:
+        return Outcome("in_doubt", (reason,), looks=call.looks, retry_after_s=ASK_AGAIN_S)
     looks = call.looks + 1
     wait_s = min(LOOK_BACKOFF_S * 2 ** (looks - 1), LOOK_BACKOFF_MAX_S)
-    reason = Reason("reconcile", "cannot_tell", verdict.because)
     return Outcome("in_doubt", (reason,), looks=looks, retry_after_s=wait_s)
 
 
@@ -196,6 +202,8 @@ async def _take_over(house: House, account_id: UUID, call: ToolCall) -> int | No
 async def _write_look(rails: Rails, account_id: UUID, trail: Trail, epoch: int, verdict: Verdict) -> None:
     """The look is an attempt of its own, and proven absence becomes the evidence that the spent register asks for."""
     house, call = rails.house, trail.call
+    if isinstance(verdict, CannotTell) and not verdict.was_asked:
+        return
     name = {Found: "found", Absent: "absent", CannotTell: "cannot_tell"}[type(verdict)]
     result = {"because": getattr(verdict, "because", ""), "draft_id": getattr(verdict, "draft_id", None)}
     async with house.db.transaction(account_id) as tx:
@@ -203,6 +211,19 @@ async def _write_look(rails: Rails, account_id: UUID, trail: Trail, epoch: int, 
         attempt_id = await effects.begin_attempt(tx, call.id, epoch, (9, "reconcile"), {"looks": call.looks}, now)
         raw = verdict.raw if isinstance(verdict, Found) else None
         await effects.finish_attempt(tx, attempt_id, name, result, raw, now)
+    if isinstance(verdict, Found) and verdict.others:
+        await _hold_for_doubles(house, account_id, trail, verdict)
     if isinstance(verdict, Absent) and OPERATIONS[call.operation].needs_approval:
         evidence = {"verdict": name, "because": verdict.because, "epoch": epoch, "at": rfc3339(house.clock())}
         rails.spent.record_absence(trail.envelope.digest, call.act_n, evidence)
+
+
+async def _hold_for_doubles(house: House, account_id: UUID, trail: Trail, found: Found) -> None:
+    """More than one sent message carries our token: an effect without authority. Hold everything; people look."""
+    now = house.clock()
+    async with house.db.transaction(account_id) as tx:
+        facts = {"message_id": found.facts["message_id"], "others": list(found.others)}
+        await audit.record_incident(tx, "effect_doubled", trail.call.id, now, facts, is_critical=True)
+    async with house.db.transaction(account_id) as tx:
+        actor = Actor.system(account_id, "gateway")
+        await controls.tighten(tx, actor, "hold", "More than one sent mail carries one operation's token.", now)

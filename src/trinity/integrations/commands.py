@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from trinity import audit
-from trinity.errors import Refused
+from trinity.errors import NotFound, Refused
 from trinity.integrations.credentials import MailboxCredential, seal_credential
 from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
@@ -60,6 +60,19 @@ async def _insert(tx: Tx, integration_id: UUID, new: NewMailbox, now: datetime) 
         )
     except UniqueViolation as error:
         raise Refused("mailbox_taken", "This account has this mailbox already.") from error
+
+
+async def reconnect_mailbox(
+    tx: Tx, key: bytes, actor: Actor, address: str, credential: MailboxCredential, now: datetime
+) -> UUID:
+    """Give a mailbox a new credential; a suspended one is ready again. The older ones are not used any more."""
+    integration_id = await tx.value("select id from integrations where address = %(address)s", {"address": address})
+    if integration_id is None:
+        raise NotFound("mailbox")
+    await seal_credential(tx, key, integration_id, credential, now)
+    await tx.execute("update integrations set state = 'ready' where id = %(id)s", {"id": integration_id})
+    await audit.record(tx, actor, "integration.reconnected", ("integration", integration_id), now, {})
+    return UUID(str(integration_id))
 
 
 async def suspend(tx: Tx, actor: Actor, integration_id: UUID, reason: str, now: datetime) -> None:

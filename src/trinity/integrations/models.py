@@ -1,6 +1,6 @@
 """Tables of connected providers and their sealed credentials."""
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, Integer, Text, UniqueConstraint
+from sqlalchemy import ARRAY, CheckConstraint, Column, Index, Integer, Text, UniqueConstraint
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
 
@@ -25,5 +25,5 @@ integration_credentials = tenant_table(
     blob("sealed"),
     moment("created_at"),
     same_account("integration_id", "integrations"),
-    UniqueConstraint("account_id", "integration_id", "key_version"),
+    Index(None, "account_id", "integration_id", "id"),
 )

@@ -78,14 +78,16 @@ def _reading(door: Door) -> list[ControllerRouterHandler]:
             return {}
 
         checked = await door.within(request, allowed)
-        if b'"ok":true' not in checked.content:
+        if json.loads(checked.content) != {"ok": True}:
             return checked
         try:
             if door.model is None:
                 raise Refused("denied", "No model is configured.", status=503)
             body = json.loads(await request.body())
+            if not isinstance(body, dict):
+                raise Refused("invalid", "A chat completion is asked for with an object.", status=422)
             return _answer(await complete(door.model, door.http, body))
-        except (Refused, ProviderError, ValueError) as error:
+        except (Refused, ProviderError, ValueError, RecursionError) as error:
             return _answer({"ok": False, "code": "denied", "message": f"The model could not be asked: {error}"})
 
     return [package, chat]

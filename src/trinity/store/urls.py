@@ -16,7 +16,12 @@ DEFINER_ROLE = "trinity_definer"
 
 def role_password(secret_key: bytes, role: str) -> str:
     """The password of one role, hexadecimal."""
-    return HKDF(SHA256(), 32, salt=None, info=f"trinity/database/{role}".encode()).derive(secret_key).hex()
+    return derived_key(secret_key, f"database/{role}").hex()
+
+
+def derived_key(secret_key: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from which neither the secret nor another purpose's key follows."""
+    return HKDF(SHA256(), 32, salt=None, info=f"trinity/{purpose}".encode()).derive(secret_key)
 
 
 def url_of(owner_url: str, role: str, secret_key: bytes) -> str:

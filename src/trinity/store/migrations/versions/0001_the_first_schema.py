@@ -147,12 +147,12 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("integration_credentials_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("integration_credentials_pkey")),
-        sa.UniqueConstraint(
-            "account_id",
-            "integration_id",
-            "key_version",
-            name=op.f("integration_credentials_account_id_integration_id_key_version_key"),
-        ),
+    )
+    op.create_index(
+        op.f("integration_credentials_account_id_integration_id_id_idx"),
+        "integration_credentials",
+        ["account_id", "integration_id", "id"],
+        unique=False,
     )
     op.create_table(
         "projects",
