@@ -1,10 +1,13 @@
 """A page's stream: first the truth, then every change, then nothing once the session ends."""
 
 import re
+import zlib
+from collections.abc import AsyncIterator
 
 from tests.web.conftest import Client, stream_until_closed
 from tests.web.desk_in_memory import DeskInMemory, key
 from trinity.web.live import RESNAPSHOT, Hub, notification
+from trinity.web.stream import compressed
 from trinity.web.views import Posture
 
 
@@ -68,6 +71,22 @@ async def test_a_subscriber_that_missed_something_reads_again(hub: Hub, desk: De
         hub.hear(notification(desk.who.account_id, "sent"))
         assert await ear.wait(1) == {"runs"}
         assert await ear.wait(0.01) == frozenset()
+
+
+async def test_a_region_that_hardly_changed_costs_a_few_bytes(signed_in: Client) -> None:
+    page = (await signed_in.get("/approvals")).content
+
+    async def events() -> AsyncIterator[bytes]:
+        yield page
+        yield page.replace(b"Aurora", b"Borealis")
+
+    reader = zlib.decompressobj(31)
+    first, second, end = [part async for part in compressed(events())]
+    assert reader.decompress(first) == page, "an event is whole as soon as it is sent"
+    assert reader.decompress(second) == page.replace(b"Aurora", b"Borealis")
+    assert len(second) < len(first) / 5
+    reader.decompress(end)
+    assert reader.eof
 
 
 async def test_the_data_of_an_event_cannot_begin_another(signed_in: Client, hub: Hub, desk: DeskInMemory) -> None:

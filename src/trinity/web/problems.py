@@ -22,6 +22,7 @@ from trinity.web.forms import own_path
 
 _log = logging.getLogger(__name__)
 _PROBLEM = "application/problem+json"
+RETRY_AFTER_S = 30
 _CODES = {
     400: "bad_request",
     401: "not_signed_in",
@@ -116,7 +117,8 @@ def _as_json(problem: Problem) -> Response[object]:
         "detail": problem.detail,
         **{name: value for name, value in problem.extra.items() if name not in ("type", "title", "status", "code")},
     }
-    return Response(body, media_type=_PROBLEM, status_code=problem.status)
+    headers = {"retry-after": str(RETRY_AFTER_S)} if problem.status in (429, 503) else {}
+    return Response(body, media_type=_PROBLEM, status_code=problem.status, headers=headers)
 
 
 def _as_page(request: Request, problem: Problem) -> Response[object]:  # type: ignore[type-arg]
