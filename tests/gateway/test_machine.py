@@ -69,8 +69,8 @@ class Life(RuleBasedStateMachine):
     def run(self, doing: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(doing)
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(target=calls, how=st.sampled_from(["", "run", "die", "fault"]))
+    def open(self, how: str) -> Proposed:
         name = f"Machine{uuid4().hex[:8]}"
         owner_url, admin_url, gmail_url = self.places
         self.world: World = self.run(
@@ -86,6 +86,7 @@ class Life(RuleBasedStateMachine):
                 )
             )
         )
+        return self.commission("Dear Ada, first.", how)
 
     async def _remember(self, made: Proposed) -> Proposed:
         async with self.world.tx() as tx:
@@ -98,6 +99,9 @@ class Life(RuleBasedStateMachine):
         return f"key-{self.n}"
 
     @rule(target=calls, text=st.sampled_from(["Dear Ada, yes.", "Dear Ada, no."]))
+    def propose_one(self, text: str) -> Proposed:
+        return self.propose(text)
+
     def propose(self, text: str) -> Proposed:
         made: Proposed = self.run(self._remember(self.run(self.world.propose(self._key(), text=text))))
         return made
@@ -110,6 +114,9 @@ class Life(RuleBasedStateMachine):
             self.run(self.world.propose(key, text="Dear Ada, perhaps."))
 
     @rule(call=calls)
+    def approve_one(self, call: Proposed) -> None:
+        self.approve(call)
+
     def approve(self, call: Proposed) -> None:
         try:
             if self.run(self.world.approve(call)) == "approved":
@@ -118,18 +125,33 @@ class Life(RuleBasedStateMachine):
             expected = ("already_decided", "not_pending", "superseded", "expired", "requester_cannot_approve")
             assert refusal.code in expected  # noqa: PT017
 
-    @rule(call=calls)
-    def reject(self, call: Proposed) -> None:
-        self._withdraw(call, self.world.decide(call, "reject"))
+    @rule(target=calls, how=st.sampled_from(["", "run", "die", "fault"]))
+    def commission_one(self, how: str) -> Proposed:
+        return self.commission("Dear Ada, yes.", how)
 
-    @rule(call=calls)
-    def revoke(self, call: Proposed) -> None:
+    def commission(self, text: str, how: str) -> Proposed:
+        """The usual way: proposed, approved, the undo window over, and then something."""
+        made = self.propose(text)
+        self.approve(made)
+        self.world.clock.sleep(31)
+        if how == "fault":
+            self.run(self.world.fault("accept_then_drop", "/drafts/send"))
+            self.run(self.world.advance(made.tool_call_id))
+        if how == "die":
+            self.advance_and_die(made, "provider.after_call", 2)
+        if how == "run":
+            self.run(self.world.advance(made.tool_call_id))
+        return made
+
+    @rule(call=calls, verb=st.sampled_from(["reject", "revoke", "cancel"]))
+    def withdraw(self, call: Proposed, verb: str) -> None:
         assert call.approval_id is not None
-        self._withdraw(call, gateway.revoke(self.world.app, self.world.owner, call.approval_id))
-
-    @rule(call=calls)
-    def cancel(self, call: Proposed) -> None:
-        self._withdraw(call, gateway.cancel(self.world.app, self.world.owner, call.tool_call_id))
+        if verb == "reject":
+            self._withdraw(call, self.world.decide(call, "reject"))
+        elif verb == "revoke":
+            self._withdraw(call, gateway.revoke(self.world.app, self.world.owner, call.approval_id))
+        else:
+            self._withdraw(call, gateway.cancel(self.world.app, self.world.owner, call.tool_call_id))
 
     def _withdraw(self, call: Proposed, doing: Coroutine[Any, Any, Any]) -> None:
         """A withdrawal that was answered holds for ever: what was not sent by then is never sent."""
@@ -160,6 +182,9 @@ class Life(RuleBasedStateMachine):
         self.run(both())
 
     @rule(call=calls, barrier=st.sampled_from(DEATHS), nth=st.integers(1, 2))
+    def die(self, call: Proposed, barrier: str, nth: int) -> None:
+        self.advance_and_die(call, barrier, nth)
+
     def advance_and_die(self, call: Proposed, barrier: str, nth: int) -> None:
         seen = 0
 

@@ -12,7 +12,9 @@ async def test_a_suspended_mailbox_comes_back(world: World) -> None:
     async with world.rails.house.db.transaction(world.account_id) as tx:
         (mailbox,) = await integrations.list_mailboxes(tx)
         await integrations.suspend(tx, world.owner, mailbox.id, "invalid_grant", world.clock())
-        again = await integrations.reconnect_mailbox(tx, ENCRYPTION_KEY, world.owner, mailbox.address, renewed, world.clock())
+        again = await integrations.reconnect_mailbox(
+            tx, ENCRYPTION_KEY, world.owner, mailbox.address, renewed, world.clock()
+        )
         assert again == mailbox.id
         assert (await integrations.get_mailbox(tx, mailbox.id)).state == "ready"
         assert await integrations.open_credential(tx, ENCRYPTION_KEY, mailbox.id) == renewed

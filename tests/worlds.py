@@ -1,0 +1,77 @@
+"""Fixtures of a world for each test: an account and a mailbox of its own, over one stand-in a module.
+
+A conftest that wants them imports them.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.postgres import TestServer
+from tests.world import World, make_world, stand_in
+from trinity.kit import barriers
+from trinity.store.urls import with_database
+
+
+@pytest.fixture(scope="module")
+def gmail_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stand-in keeps its books."""
+    return tmp_path_factory.mktemp("gmail")
+
+
+@pytest.fixture(scope="module")
+def shared_gmail(gmail_dir: Path) -> Iterator[str]:
+    """A Gmail stand-in of a whole module; its books grow."""
+    with stand_in("gmail", gmail_dir) as url:
+        yield url
+
+
+@pytest.fixture
+def gmail_url(shared_gmail: str) -> Iterator[str]:
+    """The stand-in without any fault waiting, and no barrier hook left behind."""
+    yield shared_gmail
+    barriers.install(None)
+    httpx.post(f"{shared_gmail}/_sandbox/faults", json={"clear": True}, timeout=5.0).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def gateway_database(migrated_server: TestServer) -> Iterator[tuple[str, str]]:
+    """One migrated database for all tests of the gateway: the owner's address and the superuser's."""
+    with migrated_server.migrated_database() as url:
+        yield url, with_database(migrated_server.admin_url, urlsplit(url).path.removeprefix("/"))
+
+
+@pytest.fixture
+async def open_world(
+    gateway_database: tuple[str, str], gmail_url: str, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+    """Opens accounts, each with a mailbox, an owner and a project of its own; keywords are settings."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**environ: str) -> World:
+            name = f"Northwind{uuid4().hex[:8]}"
+            return await stack.enter_async_context(
+                make_world(
+                    gateway_database[0],
+                    gmail_url,
+                    tmp_path,
+                    name=name,
+                    address=f"desk@{name.lower()}.example",
+                    admin_url=gateway_database[1],
+                    is_shared=True,
+                    **environ,
+                )
+            )
+
+        yield make
+
+
+@pytest.fixture
+async def world(open_world: Callable[..., Awaitable[World]]) -> World:
+    """One account with a mailbox, an owner and a project."""
+    return await open_world()
