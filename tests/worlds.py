@@ -11,9 +11,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from tests.postgres import TestServer
 from tests.world import World, make_world, stand_in
+from trinity.accounts import passwords
 from trinity.kit import barriers
 from trinity.store.urls import with_database
 
@@ -47,8 +49,14 @@ def gateway_database(migrated_server: TestServer) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hash with small parameters: every world has an owner, and no test of these is about guessing."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+@pytest.fixture
 async def open_world(
-    gateway_database: tuple[str, str], gmail_url: str, tmp_path: Path
+    gateway_database: tuple[str, str], gmail_url: str, tmp_path: Path, cheap_passwords: None
 ) -> AsyncIterator[Callable[..., Awaitable[World]]]:
     """Opens accounts, each with a mailbox, an owner and a project of its own; keywords are settings."""
     async with AsyncExitStack() as stack:

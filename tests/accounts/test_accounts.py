@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from argon2 import extract_parameters
 
 from tests.world import PASSWORD, World
 from trinity import accounts
@@ -33,6 +34,11 @@ async def test_a_password_is_kept_as_argon2id_and_a_session_as_a_hash(world: Wor
     assert session["token_sha256"] == hashlib.sha256(token.encode()).digest()
     assert (who.user_id, who.role, who.actor) == (world.owner_id, "owner", world.owner)
     assert await accounts.find_session(world.app.db, token, world.clock()) == who
+
+
+async def test_the_real_parameters_are_no_smaller_than_owasp_asks() -> None:
+    found = extract_parameters(await hash_password(PASSWORD))
+    assert found.memory_cost >= 19_456 and found.time_cost >= 2 and found.hash_len >= 32 and found.salt_len >= 16
 
 
 async def test_every_login_has_a_token_of_its_own(world: World) -> None:

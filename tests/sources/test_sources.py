@@ -23,7 +23,12 @@ async def refused(doing: Awaitable[object]) -> tuple[str, int]:
 
 
 async def add(world: World, **changes: Any) -> UUID:
-    plain: dict[str, Any] = {"project_id": world.project_id, "origin": "inbound_mail", "title": "A title", "text": "Grüße\n"}
+    plain: dict[str, Any] = {
+        "project_id": world.project_id,
+        "origin": "inbound_mail",
+        "title": "A title",
+        "text": "Grüße\n",
+    }
     async with world.tx() as tx:
         return await sources.add_source(tx, world.owner, NewSource(**plain | changes), world.clock())
 

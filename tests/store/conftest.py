@@ -9,7 +9,10 @@ import pytest
 
 from tests.postgres import TestServer
 from tests.world import World, make_world, stand_in
+from tests.worlds import cheap_passwords
 from trinity.store.urls import with_database
+
+__all__ = ["cheap_passwords"]
 
 
 @pytest.fixture
