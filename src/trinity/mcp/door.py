@@ -26,7 +26,7 @@ PREFIX = "/door/v1"
 CODES = {"lease_revoked", "lease_expired", "run_stopped", "quota"}
 CONFLICTS = {"idempotency_conflict"}
 
-type Call = Request[None, None, State]
+Call = Request[None, None, State]
 
 
 @dataclass(frozen=True, slots=True)
