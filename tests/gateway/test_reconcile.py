@@ -215,6 +215,25 @@ async def test_a_worker_back_from_the_dead_is_refused_and_recorded(
     assert await world.incidents() == []
 
 
+async def test_a_late_settlement_is_refused_while_another_holds_the_lease(world: World) -> None:
+    """The one who was away did send, but the call is another's by now: that one finds the mail and settles."""
+    made = await world.approved()
+    gate = Gate("POST", "/drafts/send")
+    async with httpx.AsyncClient(transport=gate) as http:
+        late = replace(world.rails, http=http)
+        paused = asyncio.create_task(gateway.advance(late, world.account_id, made.tool_call_id))
+        await asyncio.wait_for(gate.reached.wait(), 5)
+        world.clock.sleep(91)
+        with crash_at("reconcile.after_take_over"), pytest.raises(Crash):
+            await world.advance(made.tool_call_id)
+        gate.open.set()
+        await asyncio.wait_for(paused, 10)
+    call = await world.call(made.tool_call_id)
+    assert (call.state, call.lease_epoch) == ("executing", 2)
+    assert len(await world.events("tool_call.stale_settle")) == 1
+    await sent_once(world, made)
+
+
 async def test_two_reconcilers_at_once_are_one(world: World) -> None:
     made = await world.approved()
     await world.fault("accept_then_drop", SEND, method="POST")
