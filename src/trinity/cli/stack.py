@@ -70,7 +70,7 @@ class Stack:
     def keep_database(self) -> None:
         """Start the embedded server again if somebody killed it."""
         if self.server is not None and not self.server.is_running:
-            self.server.start()
+            self.server.start(die_with_parent=True)
 
     def end(self) -> None:
         """End every process that this stack started."""

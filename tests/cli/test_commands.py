@@ -1,0 +1,112 @@
+"""The commands that people script against: exit codes, JSON, clear refusals."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import SECRET_KEY
+from tests.world import ENCRYPTION_KEY
+from trinity.cli import LAZY
+
+
+def trinity(*arguments: str, home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run one command."""
+    full = {"PATH": os.environ["PATH"], "TRINITY_HOME": str(home), **environ}
+    argv = [sys.executable, "-m", "trinity", *arguments]
+    return subprocess.run(argv, env=full, cwd=home, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def deployed(database_url: str) -> dict[str, str]:
+    """The settings of a deployment with a database of its own."""
+    return {
+        "DATABASE_URL": database_url,
+        "TRINITY_SECRET_KEY": SECRET_KEY.hex(),
+        "TRINITY_ENCRYPTION_KEY": ENCRYPTION_KEY.hex(),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(LAZY))
+def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
+    done = trinity(name, "--help", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
+def test_wrong_usage_is_2_and_a_refusal_is_1(tmp_path: Path) -> None:
+    assert trinity("nonsense", home=tmp_path).returncode == 2
+    assert trinity("verify", home=tmp_path).returncode == 2
+    assert trinity("packet", "-o", "x", home=tmp_path).returncode == 2
+    refused = trinity("migrate", home=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "[setting_missing]" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_file_that_is_no_packet_does_not_verify(tmp_path: Path) -> None:
+    (tmp_path / "packet.json").write_text("{}")
+    done = trinity("verify", "packet.json", "--json", home=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["overall"] == "failed"
+
+
+def test_an_account_and_a_person_are_made(deployed: dict[str, str], tmp_path: Path) -> None:
+    password = {"TRINITY_NEW_PASSWORD": "correct horse battery"}
+    create = ("account", "create", "Acme", "--email", "owner@acme.example", "--owner", "Olga Owner", "--json")
+    made = trinity(*create, home=tmp_path, **deployed, **password)
+    assert made.returncode == 0, made.stderr
+    account_id = json.loads(made.stdout)["account_id"]
+    listed = trinity("account", "list", "--json", home=tmp_path, **deployed)
+    assert json.loads(listed.stdout) == {"accounts": [account_id]}
+    person = (
+        "user",
+        "create",
+        "--account",
+        account_id,
+        "--email",
+        "a@acme.example",
+        "--name",
+        "Al",
+        "--role",
+        "approver",
+    )
+    assert trinity(*person, home=tmp_path, **deployed, **password).returncode == 0
+    again = trinity(*person, home=tmp_path, **deployed, **password)
+    assert again.returncode == 1
+    assert "[email_taken]" in again.stderr
+    users = json.loads(trinity("user", "list", "--account", account_id, "--json", home=tmp_path, **deployed).stdout)
+    assert {(one["email"], one["role"]) for one in users["users"]} == {
+        ("owner@acme.example", "owner"),
+        ("a@acme.example", "approver"),
+    }
+
+
+def test_a_deployment_without_its_key_seals_nothing(deployed: dict[str, str], tmp_path: Path) -> None:
+    deployed.pop("TRINITY_ENCRYPTION_KEY")
+    create = ("account", "create", "Acme", "--email", "owner@acme.example", "--owner", "Olga Owner", "--json")
+    done = trinity(*create, home=tmp_path, TRINITY_NEW_PASSWORD="correct horse battery", **deployed)
+    assert done.returncode == 1
+    assert "[setting_missing]" in done.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+def test_doctor_says_what_is_missing(deployed: dict[str, str], tmp_path: Path) -> None:
+    done = trinity("doctor", "--json", home=tmp_path, **deployed)
+    said = json.loads(done.stdout)
+    states = {one["name"]: one["state"] for one in said["findings"]}
+    assert done.returncode == 1
+    assert states["TRINITY_SECRET_KEY"] == "ok"
+    assert states["GMAIL_API_BASE"] == "missing"
+    assert states["TRINITY_LOG_KEY"] == "missing"
+
+
+def test_a_log_key_is_made_and_shown(tmp_path: Path) -> None:
+    done = trinity("key", "create", "--name", "acme.example/log", home=tmp_path)
+    secret, public = (line.split("=", 1)[-1].removeprefix("verifier key: ") for line in done.stdout.splitlines())
+    shown = trinity("key", "list", "--json", home=tmp_path, TRINITY_LOG_KEY=secret)
+    assert json.loads(shown.stdout) == {"verifier_key": public}
+    assert trinity("key", "list", home=tmp_path).returncode == 1
