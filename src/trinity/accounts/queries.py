@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity.errors import NotFound
+from trinity.accounts.permissions import Permission, may
+from trinity.errors import NotFound, Refused
+from trinity.kit.actor import Actor
 from trinity.store.database import Database, Tx
 
 PAGE_MAX = 200
@@ -54,6 +56,19 @@ async def get_member(tx: Tx, user_id: UUID) -> Member:
     if row is None:
         raise NotFound("member")
     return Member(**row)
+
+
+async def demand(tx: Tx, actor: Actor, *some: Permission) -> Member:
+    """The member behind an actor, if that role, read now, has one of these permissions.
+
+    `Refused` with code `person_required` for an agent or the system, `forbidden` for a role without it.
+    """
+    if actor.kind != "user":
+        raise Refused("person_required", "Only a person does this.", status=403)
+    member = await get_member(tx, UUID(actor.id))
+    if not any(may(member.role, permission) for permission in some):
+        raise Refused("forbidden", f"The role {member.role} may not do this.", status=403)
+    return member
 
 
 async def list_members(tx: Tx) -> list[Member]:

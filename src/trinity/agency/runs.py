@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from trinity import accounts, audit
+from trinity.accounts import Permission
 from trinity.accounts.commands import EMAIL
 from trinity.agency.leases import revoke_leases
 from trinity.errors import NotFound, Refused
@@ -39,9 +40,8 @@ class NewRun:
 
 
 async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
-    """Queue a run. Only a person starts one."""
-    if actor.kind != "user":
-        raise Refused("person_required", "Only a person starts a run.", status=403)
+    """Queue a run. Only a person with the role starts one."""
+    await accounts.demand(tx, actor, Permission.RUN)
     if not 1 <= len(new.goal) <= GOAL_MAX or not is_text(new.goal):
         raise Refused("invalid_goal", f"A goal has 1 to {GOAL_MAX} characters.", status=422)
     if new.contact_addr is not None and EMAIL.fullmatch(new.contact_addr) is None:
@@ -75,7 +75,7 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
 
 async def begin_run(tx: Tx, run_id: UUID, now: datetime) -> bool:
     """A worker takes the run up, also again after a worker died. False if there is nothing to run."""
-    row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
+    row = await tx.one("select state, project_id from runs where id = %(id)s for update", {"id": run_id})
     if row is None or row["state"] not in LIVE_STATES:
         return False
     await tx.execute(
@@ -86,6 +86,7 @@ async def begin_run(tx: Tx, run_id: UUID, now: datetime) -> bool:
     await record_event(tx, run_id, kind, {}, now)
     actor = Actor.system(tx.account_id, "worker")
     await audit.record(tx, actor, f"run.{kind}", ("run", run_id), now, {})
+    tx.notify("runs", f"project:{row['project_id']}")
     return True
 
 
@@ -127,6 +128,7 @@ async def settle_waiting(tx: Tx, run_id: UUID, now: datetime) -> None:
 
 async def stop_run(tx: Tx, actor: Actor, run_id: UUID, now: datetime) -> None:
     """A person stops a run: its lease is gone at once, and nothing that it proposed is claimed any more."""
+    await accounts.demand(tx, actor, Permission.RUN, Permission.CONTROL)
     await tx.lock_account(is_exclusive=True)
     row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     if row is None:

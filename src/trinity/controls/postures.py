@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from trinity import audit
+from trinity import accounts, audit
+from trinity.accounts import Permission
 from trinity.controls.models import MODES
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
@@ -52,6 +53,8 @@ async def tighten(tx: Tx, actor: Actor, mode: str, reason: str, now: datetime) -
         raise Refused("invalid_posture", f"No such posture: {mode}.", status=422)
     if not is_text(reason):
         raise Refused("invalid_reason", "The reason holds a character that cannot be kept.", status=422)
+    if actor.kind != "system":
+        await accounts.demand(tx, actor, Permission.CONTROL)
     await tx.lock_account(is_exclusive=True)
     current = await get_posture(tx)
     if MODES.index(mode) < MODES.index(current.mode):

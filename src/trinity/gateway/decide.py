@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from trinity import accounts, approvals, audit, effects
-from trinity.accounts import Permission, may
+from trinity.accounts import Permission
 from trinity.approvals import NewDecision
 from trinity.errors import Blocked, Reason, Refused
 from trinity.gateway.endings import end
@@ -49,12 +49,11 @@ async def _schedule(tx: Tx, request: approvals.ApprovalRequest, now: datetime) -
 async def revoke(house: House, actor: Actor, request_id: UUID) -> None:
     """Take an approval back; possible until the claim."""
     now = house.clock()
-    member_id = _person(actor)
     async with house.db.transaction(actor.account_id) as tx:
         request = await approvals.get_request(tx, request_id)
         call = await effects.lock_call(tx, request.tool_call_id)
         request = await approvals.get_request(tx, request_id)
-        await _demand(tx, member_id, Permission.APPROVE)
+        await accounts.demand(tx, actor, Permission.APPROVE)
         if call["state"] not in BEFORE_CLAIM:
             raise Refused("not_pending", f"The call is {call['state']} already.")
         await approvals.revoke(tx, request, actor, now)
@@ -68,7 +67,7 @@ async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
     async with house.db.transaction(actor.account_id) as tx:
         call = await effects.lock_call(tx, call_id)
         if actor.kind == "user":
-            await _demand(tx, _person(actor), Permission.PROPOSE, Permission.APPROVE)
+            await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         if call["state"] not in BEFORE_CLAIM:
             raise Refused("not_cancellable", f"The call is {call['state']} already.")
         reason = Reason("undo", "cancelled", "It was cancelled before it was claimed.")
@@ -80,12 +79,11 @@ async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
 async def edit(house: House, actor: Actor, request_id: UUID, payload: object, idempotency_key: str) -> Proposed:
     """Replace what waits for approval: a new ToolCall with its own approval supersedes the old one."""
     now = house.clock()
-    member_id = _person(actor)
     async with house.db.transaction(actor.account_id) as tx:
         request = await approvals.get_request(tx, request_id)
         await effects.lock_call(tx, request.tool_call_id)
         request = await approvals.get_request(tx, request_id)
-        await _demand(tx, member_id, Permission.PROPOSE, Permission.APPROVE)
+        await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         if request.state != "pending":
             raise Refused("not_pending", f"This request is {request.state}.")
         old = await effects.get_tool_call(tx, request.tool_call_id)
@@ -109,6 +107,8 @@ async def request_execution(house: House, actor: Actor, call_id: UUID) -> None:
     """
     now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
+        if actor.kind == "user":
+            await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         row = await effects.lock_call(tx, call_id)
         if row["state"] not in ("ready", "executing", "in_doubt"):
             text = f"The call is {row['state']}; only an approved one can be executed."
@@ -132,9 +132,3 @@ def _person(actor: Actor) -> UUID:
     if actor.kind != "user":
         raise Refused("person_required", "Only a person decides.", status=403)
     return UUID(actor.id)
-
-
-async def _demand(tx: Tx, member_id: UUID, *some: Permission) -> None:
-    member = await accounts.get_member(tx, member_id)
-    if not any(may(member.role, permission) for permission in some):
-        raise Refused("forbidden", f"The role {member.role} may not do this.", status=403)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from trinity import agency, approvals, audit, effects
+from trinity import accounts, agency, approvals, audit, effects
+from trinity.accounts import Permission
 from trinity.errors import Blocked, NotFound, Reason, Refused
 from trinity.gateway.bind import Frame, bind, resolve
 from trinity.gateway.house import House, advance_job
@@ -72,6 +73,8 @@ async def propose(house: House, actor: Actor, proposal: Proposal, guard: Guard |
 async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, proposal: Proposal) -> Proposed:
     """The same, inside a unit of work of the caller's."""
     now = house.clock()
+    if actor.kind == "user":
+        await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
     typed_payload = _typed_bytes(proposal)
     payload = parse(operation.payload, proposal.payload)
     project, mailbox, thread = await resolve(tx, operation, proposal.project_id, payload)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trinity import accounts, audit
+from trinity.accounts import Permission
 from trinity.errors import NotFound, Refused
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex, is_text
@@ -62,9 +63,8 @@ async def add_source(tx: Tx, actor: Actor, new: NewSource, now: datetime) -> UUI
 
 
 async def decide_release(tx: Tx, actor: Actor, source_id: UUID, *, is_released: bool, now: datetime) -> None:
-    """A person releases or rejects quarantined text. An agent cannot: 403 `person_required`."""
-    if actor.kind != "user":
-        raise Refused("person_required", "Only a person releases content.", status=403)
+    """A person with the role releases or rejects quarantined text. An agent cannot: 403 `person_required`."""
+    await accounts.demand(tx, actor, Permission.RELEASE)
     row = await tx.one(
         "select release_state, project_id, sha256 from sources where id = %(id)s for update", {"id": source_id}
     )
