@@ -21,6 +21,7 @@ from trinity.web.views import (
     Glance,
     Happening,
     Home,
+    Incident,
     MailView,
     Posture,
     Project,
@@ -145,6 +146,12 @@ def call(row: CallRow, mail: MailView = MAIL) -> Call:
     )
 
 
+def incident(number: int = 800, kind: str = "tampering", severity: str = "critical") -> Incident:
+    """Something that people must look at, about the mail that waits."""
+    facts: dict[str, object] = {"reasons": ["digest_mismatch"]}
+    return Incident(key(number), kind, severity, NOW, key(10), facts, (("reasons", "digest_mismatch"),), call_row(10))
+
+
 class DeskInMemory:
     """One account, one person, one project, one run, three calls. Verbs are written down in `done`."""
 
@@ -196,6 +203,7 @@ class DeskInMemory:
             key(5), "Aurora", "A design studio that ships order pages.", "hello@aurora.example", 30, NOW
         )
         self.posture_ = Posture("live")
+        self.incidents_: list[Incident] = []
         self._tokens = 0
 
     def change_role(self, role: str) -> None:
@@ -222,15 +230,28 @@ class DeskInMemory:
         return tuple(found.row for found in self.calls.values() if not states or found.row.state in states)
 
     async def glance(self, who: SignedIn) -> Glance:
-        return Glance(len(self._rows("awaiting_approval")), 1, self.posture_)
+        return Glance(len(self._rows("awaiting_approval")), 1, self.posture_, len(self._critical()))
 
     async def home(self, who: SignedIn) -> Home:
         quarantined = tuple(source for source in self.sources.values() if source.state == "quarantined")
         by_hour = (0, 0, 1, 3, 2, 2, 4, 6, 5, 3, 2, 0, 0, 0, 1, 2, 5, 7, 8, 6, 6, 3, 2, 4)
         waiting, sent = self._rows("awaiting_approval"), self._rows("succeeded")
         return Home(
-            waiting, tuple(self.runs_.values()), sent, self._rows("in_doubt"), quarantined, by_hour, sum(by_hour)
+            waiting,
+            tuple(self.runs_.values()),
+            sent,
+            self._rows("in_doubt"),
+            quarantined,
+            by_hour,
+            sum(by_hour),
+            tuple(self.incidents_) if self._critical() else (),
         )
+
+    def _critical(self) -> list[Incident]:
+        return [one for one in self.incidents_ if one.severity == "critical"]
+
+    async def incidents(self, who: SignedIn, limit: int) -> Sequence[Incident]:
+        return self.incidents_[:limit]
 
     async def projects(self, who: SignedIn) -> Sequence[ProjectRow]:
         return (self.project_row,)

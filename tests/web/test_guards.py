@@ -48,7 +48,7 @@ def test_two_guards_are_refused_since_nobody_knows_which_holds() -> None:
         demand_guards(Litestar([router], openapi_config=None))
 
 
-@pytest.mark.parametrize("path", ["/", "/projects", "/runs", "/approvals", "/mail", "/proof"])
+@pytest.mark.parametrize("path", ["/", "/projects", "/runs", "/approvals", "/mail", "/proof", "/incidents"])
 async def test_pages_ask_for_a_sign_in_and_lead_back(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 303

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.web.conftest import Client, stream_until_closed
-from tests.web.desk_in_memory import DIGEST, DeskInMemory, call, call_row, key
-from trinity.web.live import Hub
+from tests.web.desk_in_memory import DIGEST, DeskInMemory, call, call_row, incident, key
+from trinity.web.live import Hub, notification
 from trinity.web.views import Posture, Reason
 
 PAGES = (
@@ -31,6 +31,7 @@ PAGES = (
     f"/proof/tool-call/{key(12)}",
     f"/proof/tool-call/{key(12)}?verify=now",
     f"/proof/run/{key(3)}",
+    "/incidents",
 )
 PROBLEM = {"accept": "application/problem+json"}
 
@@ -60,7 +61,7 @@ async def test_a_stream_draws_the_same_regions_as_the_page(signed_in: Client, hu
     assert _squeezed(main.group()) in _squeezed(patch)
 
 
-@pytest.mark.parametrize("path", ["/", "/projects", "/runs", "/approvals", "/mail", "/proof"])
+@pytest.mark.parametrize("path", ["/", "/projects", "/runs", "/approvals", "/mail", "/proof", "/incidents"])
 async def test_an_empty_page_says_what_comes_here(signed_in: Client, desk: DeskInMemory, path: str) -> None:
     desk.calls, desk.runs_, desk.sources = {}, {}, {}
     answer = await signed_in.get(path)
@@ -112,6 +113,64 @@ async def test_only_tighter_postures_are_offered(signed_in: Client, desk: DeskIn
     text = (await signed_in.get("/")).text
     assert text.count('<button name="mode"') == count
     assert ("Why not." in text) == (mode != "live")
+
+
+async def test_a_critical_incident_stands_above_everything(signed_in: Client, desk: DeskInMemory) -> None:
+    assert "Look at this first" not in (await signed_in.get("/")).text
+    desk.incidents_ = [incident(801, "verification_failed", "warning")]
+    assert "Look at this first" not in (await signed_in.get("/")).text
+    desk.incidents_.insert(0, incident())
+    text = (await signed_in.get("/")).text
+    place = text.index("Stored bytes were changed")
+    assert text.index("<h1") < place < text.index('class="tiles"')
+    assert f'href="/tool-calls/{key(10)}"' in text[: text.index('class="tiles"')]
+    assert '<b class="count count-bad">1<' in text
+
+
+async def test_incidents_are_said_in_words_and_an_unknown_one_by_its_name(
+    signed_in: Client, desk: DeskInMemory
+) -> None:
+    desk.incidents_ = [incident(), incident(801, "moon_fell_down", "warning"), incident(802, "effect_doubled")]
+    text = (await signed_in.get("/incidents")).text
+    for said in (
+        "Stored bytes were changed",
+        "Nothing was sent; the call is denied",
+        "Moon fell down",
+        "more than one",
+    ):
+        assert said in text
+    assert text.count('class="incident incident-critical"') == 2
+    items = (await signed_in.get("/api/v1/incidents?limit=1")).json()["items"]
+    assert items == [
+        {
+            "id": str(key(800)),
+            "kind": "tampering",
+            "severity": "critical",
+            "at": "2026-11-23T09:30:00.000000Z",
+            "subject_id": str(key(10)),
+            "tool_call_id": str(key(10)),
+            "facts": {"reasons": ["digest_mismatch"]},
+        }
+    ]
+
+
+async def test_an_open_page_hears_of_an_incident(signed_in: Client, desk: DeskInMemory, hub: Hub) -> None:
+    def alarm() -> None:
+        desk.incidents_ = [incident()]
+        hub.hear(notification(desk.who.account_id, "incidents"))
+
+    said = await stream_until_closed(signed_in, hub, "/projects", alarm)
+    assert "count-bad" in said
+
+
+@pytest.mark.parametrize("mode", ["draft_only", "read_only", "hold"])
+async def test_a_tight_posture_says_what_becomes_of_calls(signed_in: Client, desk: DeskInMemory, mode: str) -> None:
+    assert "ends as denied" not in (await signed_in.get(f"/approvals/{key(510)}")).text
+    desk.posture_ = Posture(mode, "Why not.")
+    for path in ("/", f"/approvals/{key(510)}", f"/approvals/{key(511)}"):
+        text = (await signed_in.get(path)).text
+        assert "falls due ends as denied, approved or not" in text
+        assert "A denial is final" in text
 
 
 async def test_a_decision_names_the_digest_that_was_seen(signed_in: Client, desk: DeskInMemory) -> None:

@@ -23,6 +23,7 @@ from trinity.effects.commands import (
 )
 from trinity.effects.queries import (
     Attempt,
+    EnvelopeText,
     Receipt,
     StoredEnvelope,
     ToolCall,
@@ -30,6 +31,7 @@ from trinity.effects.queries import (
     get_envelope,
     get_tool_call,
     list_attempts,
+    list_envelopes,
     list_receipts,
     list_tool_calls,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "RAW_BYTES_MAX",
     "Attempt",
     "Bound",
+    "EnvelopeText",
     "Receipt",
     "StaleLease",
     "StoredEnvelope",
@@ -51,6 +54,7 @@ __all__ = [
     "get_tool_call",
     "insert_bound",
     "list_attempts",
+    "list_envelopes",
     "list_receipts",
     "list_tool_calls",
     "lock_call",

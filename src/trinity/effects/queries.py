@@ -71,6 +71,14 @@ class StoredEnvelope:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvelopeText:
+    """What a list shows of an envelope: its canonical bytes and what was asked for, without the payload's bytes."""
+
+    canonical: bytes
+    typed_payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One step of a call. `outcome` is None while nobody knows how it ended."""
 
@@ -120,14 +128,16 @@ async def list_tool_calls(
     project_id: UUID | None = None,
     states: list[str] | None = None,
     operations: list[str] | None = None,
+    ids: list[UUID] | None = None,
     limit: int = 50,
 ) -> list[ToolCall]:
-    """Calls, newest first, optionally of one run or project, in some states, of some operations."""
+    """Calls, newest first, optionally of one run or project, in some states, of some operations, with some ids."""
     rows = await tx.all(
         f"""{_CALL}
         where (%(run)s::uuid is null or t.run_id = %(run)s) and (%(project)s::uuid is null or t.project_id = %(project)s)
           and (%(states)s::text[] is null or t.state = any(%(states)s))
           and (%(operations)s::text[] is null or t.operation = any(%(operations)s))
+          and (%(ids)s::uuid[] is null or t.id = any(%(ids)s))
         order by t.id desc limit %(limit)s
         """,
         {
@@ -135,6 +145,7 @@ async def list_tool_calls(
             "project": project_id,
             "states": states,
             "operations": operations,
+            "ids": ids,
             "limit": min(limit, PAGE_MAX),
         },
     )
@@ -149,6 +160,14 @@ async def get_envelope(tx: Tx, call_id: UUID) -> StoredEnvelope:
     if row is None:
         raise NotFound("envelope")
     return StoredEnvelope(**row)
+
+
+async def list_envelopes(tx: Tx, call_ids: list[UUID]) -> dict[UUID, EnvelopeText]:
+    """The texts of several calls' envelopes, by call, in one statement; what is not there is left out."""
+    rows = await tx.all(
+        "select id, canonical, typed_payload from envelopes where id = any(%(ids)s)", {"ids": call_ids[:PAGE_MAX]}
+    )
+    return {row.pop("id"): EnvelopeText(**row) for row in rows}
 
 
 async def list_attempts(tx: Tx, call_id: UUID) -> list[Attempt]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -22,6 +22,7 @@ from trinity.web.views import (
     CallRow,
     Glance,
     Home,
+    Incident,
     MailView,
     Posture,
     Project,
@@ -34,10 +35,15 @@ from trinity.web.views import (
 
 LIST_MAX = 50
 HOME_MAX = 6
+INCIDENTS_AT_HOME_MAX = 3
+NEWS = timedelta(days=14)
+"""How long a critical incident stands at the top of home and is counted beside every page; its own page keeps all."""
 COUNT_MAX = 200
 LIVE_RUNS = ("queued", "running", "waiting")
 MAIL_OPERATIONS = ["gmail.send", "gmail.reply"]
 SPARK_HOURS = 24
+NO_ENVELOPE = effects.EnvelopeText(b"", b"")
+"""What a list shows of a call whose envelope is gone: only somebody with the database can bring that about."""
 
 
 class Reading:
@@ -51,7 +57,9 @@ class Reading:
         async with self._house.db.transaction(who.account_id) as tx:
             waiting = await effects.list_tool_calls(tx, states=["awaiting_approval"], limit=COUNT_MAX)
             runs = await agency.list_runs(tx, limit=COUNT_MAX)
-            return Glance(len(waiting), sum(run.state in LIVE_RUNS for run in runs), await _posture(tx))
+            alarms = _alarms(await audit.list_incidents(tx, limit=LIST_MAX), self._house.clock())
+            live = sum(run.state in LIVE_RUNS for run in runs)
+            return Glance(len(waiting), live, await _posture(tx), len(alarms))
 
     async def home(self, who: SignedIn) -> Home:
         """What waits, what runs, what went out."""
@@ -68,6 +76,8 @@ class Reading:
                 if source.release_state == "quarantined"
             ]
             moments = [call.settled_at for call in sent if call.settled_at]
+            recent = await audit.list_incidents(tx, limit=LIST_MAX)
+            alarms = _alarms(recent, now)
             return Home(
                 waiting=await call_rows(tx, sorted(waiting, key=lambda call: call.expires_at), names),
                 runs=tuple(rows.run_row(run) for run in await agency.list_runs(tx, limit=HOME_MAX)),
@@ -76,7 +86,13 @@ class Reading:
                 quarantined=tuple(quarantined[:HOME_MAX]),
                 sent_by_hour=rows.by_hour(moments, now, SPARK_HOURS),
                 sent_24h=sum(moment > now - timedelta(hours=SPARK_HOURS) for moment in moments),
+                incidents=await _incidents(tx, recent[:INCIDENTS_AT_HOME_MAX], names) if alarms else (),
             )
+
+    async def incidents(self, who: SignedIn, limit: int) -> Sequence[Incident]:
+        """What people must look at, newest first."""
+        async with self._house.db.transaction(who.account_id) as tx:
+            return await _incidents(tx, await audit.list_incidents(tx, limit=limit), await names_in(tx))
 
     async def projects(self, who: SignedIn) -> Sequence[ProjectRow]:
         """All projects."""
@@ -123,9 +139,13 @@ class Reading:
         async with self._house.db.transaction(who.account_id) as tx:
             asked = await approvals.list_requests(tx, state=one, limit=COUNT_MAX)
             found = [request for request in asked if not states or request.state in states][:LIST_MAX]
-            calls = [await effects.get_tool_call(tx, request.tool_call_id) for request in found]
-            listed = await call_rows(tx, calls, await names_in(tx))
-        return [replace(row, approval_state=request.state) for row, request in zip(listed, found, strict=True)]
+            listed = await call_rows_by_id(tx, [request.tool_call_id for request in found])
+        by_id = {row.id: row for row in listed}
+        return [
+            replace(by_id[request.tool_call_id], approval_state=request.state)
+            for request in found
+            if request.tool_call_id in by_id
+        ]
 
     async def approval(self, who: SignedIn, approval_id: UUID) -> Call:
         """What one approval request is about."""
@@ -182,14 +202,29 @@ async def _posture(tx: Tx) -> Posture:
     return Posture(found.mode, found.reason, (await names_in(tx)).of_reference(found.set_by), found.created_at)
 
 
+def _alarms(found: Sequence[audit.Incident], now: datetime) -> list[audit.Incident]:
+    """The critical ones that are still news."""
+    return [one for one in found if one.severity == "critical" and one.created_at > now - NEWS]
+
+
+async def _incidents(tx: Tx, found: Sequence[audit.Incident], names: Names) -> tuple[Incident, ...]:
+    """Incidents as pages show them, each with the call that it is about, if it is about one."""
+    ids = list({one.subject_id for one in found if one.subject_id})
+    calls = await effects.list_tool_calls(tx, ids=ids, limit=COUNT_MAX) if ids else []
+    by_id = {row.id: row for row in await call_rows(tx, calls, names)}
+    return tuple(rows.incident(one, by_id.get(one.subject_id) if one.subject_id else None) for one in found)
+
+
 async def call_rows(tx: Tx, calls: Sequence[effects.ToolCall], names: Names) -> tuple[CallRow, ...]:
-    """Calls as lists show them."""
-    return tuple([rows.call_row(call, await effects.get_envelope(tx, call.id), names) for call in calls])
+    """Calls as lists show them, with one statement for all of their envelopes."""
+    stored = await effects.list_envelopes(tx, [call.id for call in calls]) if calls else {}
+    return tuple(rows.call_row(call, stored.get(call.id, NO_ENVELOPE), names) for call in calls)
 
 
 async def call_rows_by_id(tx: Tx, ids: Sequence[UUID]) -> tuple[CallRow, ...]:
-    """The same, for ids of the account."""
-    return await call_rows(tx, [await effects.get_tool_call(tx, id_) for id_ in ids[:LIST_MAX]], await names_in(tx))
+    """The same, newest first, for those ids that are calls of the account."""
+    found = await effects.list_tool_calls(tx, ids=list(ids[:LIST_MAX]), limit=LIST_MAX) if ids else []
+    return await call_rows(tx, found, await names_in(tx))
 
 
 async def _call(tx: Tx, call: effects.ToolCall, who: SignedIn) -> Call:

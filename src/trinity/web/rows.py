@@ -16,6 +16,7 @@ from trinity.web.views import (
     CallRow,
     Decision,
     Happening,
+    Incident,
     MailView,
     ProjectRow,
     Reason,
@@ -111,7 +112,7 @@ def run_row(run: agency.Run) -> RunRow:
     )
 
 
-def call_row(call: effects.ToolCall, stored: effects.StoredEnvelope, names: Names) -> CallRow:
+def call_row(call: effects.ToolCall, stored: effects.StoredEnvelope | effects.EnvelopeText, names: Names) -> CallRow:
     """A ToolCall in a list, with the subject and recipients of its typed payload."""
     envelope, typed = json_object(stored.canonical), json_object(stored.typed_payload)
     return CallRow(
@@ -242,6 +243,20 @@ def audit_event(event: audit.Event, names: Names) -> AuditEvent:
         event.kind,
         f"{event.subject_kind}:{event.subject_id}" if event.subject_id else event.subject_kind,
         event.facts if isinstance(event.facts, dict) else {},
+    )
+
+
+def incident(found: audit.Incident, about: CallRow | None) -> Incident:
+    """An incident with the call that it is about."""
+    return Incident(
+        found.id,
+        found.kind,
+        found.severity,
+        found.created_at,
+        found.subject_id,
+        found.facts,
+        facts(found.facts),
+        about,
     )
 
 

@@ -86,7 +86,7 @@ async def compressed(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _events(request: PageRequest, draw: Draw, first: Page) -> AsyncIterator[bytes]:
     web = web_of(request)
-    topics = first.topics | {"approvals", "posture", f"session:{request.user.session_id}"}
+    topics = first.topics | {"approvals", "incidents", "posture", f"session:{request.user.session_id}"}
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         with web.hub.subscribe(request.user.account_id, topics) as subscription:

@@ -38,11 +38,14 @@ class Templates:
             word=words.word,
             tone=words.tone,
             event_words=words.event_words,
+            incident_title=words.incident_title,
+            incident_meaning=words.incident_meaning,
         )
         self._environment.globals.update(
             asset=lambda name: assets()[name].address,
             icon=icon,
             explain=words.explain,
+            posture_means=words.posture_means,
             csrf_field=csrf_field,
             may=lambda role, name: may(role, Permission(name)),
         )

@@ -24,6 +24,8 @@ class Glance:
     waiting: int
     runs_live: int
     posture: Posture
+    incidents: int = 0
+    """The critical ones that are still news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,21 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that people must look at. `severity` is `warning` or `critical`; `call` is what it is about."""
+
+    id: UUID
+    kind: str
+    severity: str
+    at: datetime
+    subject_id: UUID | None
+    facts: dict[str, object]
+    lines: tuple[tuple[str, str], ...] = ()
+    """The plain ones among the facts, as pairs of texts."""
+    call: CallRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """The first page."""
 
@@ -295,6 +312,8 @@ class Home:
     quarantined: tuple[SourceRow, ...]
     sent_by_hour: tuple[int, ...]
     sent_24h: int
+    incidents: tuple[Incident, ...] = ()
+    """The newest ones, if a critical one is among the news; else none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,16 @@ WORDS = {
 }
 TONES = {
     "good": ("succeeded", "verified", "released", "completed", "ok", "live", "approved", "spent"),
-    "wait": ("awaiting_approval", "pending", "quarantined", "pending_receipt", "waiting", "draft_only", "ready"),
+    "wait": (
+        "awaiting_approval",
+        "pending",
+        "quarantined",
+        "pending_receipt",
+        "waiting",
+        "draft_only",
+        "ready",
+        "warning",
+    ),
     "busy": ("executing", "running", "queued", "proposed", "self_consistent"),
     "bad": (
         "failed",
@@ -36,6 +45,7 @@ TONES = {
         "revoked",
         "degraded",
         "read_only",
+        "critical",
     ),
 }
 EXPLANATIONS = {
@@ -53,6 +63,36 @@ EXPLANATIONS = {
     "cancelled": "It was taken back before it was claimed.",
 }
 
+POSTURES = {
+    "draft_only": "Only drafts are saved. Mail that falls due ends as denied, approved or not.",
+    "read_only": "Nothing goes out, not even into a mailbox’s drafts. What falls due ends as denied, approved or not.",
+    "hold": "Nothing is claimed. What falls due ends as denied, approved or not.",
+}
+"""What each tighter posture does to calls that fall due under it."""
+INCIDENTS = {
+    "tampering": (
+        "Stored bytes were changed",
+        "What was to be sent was no longer what people had approved. Nothing was sent; the call is denied. Somebody or"
+        " something changed rows of the database.",
+    ),
+    "spent_register_collision": (
+        "The database has lost an act",
+        "The spent register knows an act that the database does not: a restored backup, or rows that were changed by"
+        " hand. It was not sent again, and everything went on hold.",
+    ),
+    "effect_doubled": (
+        "One approval, more than one mail",
+        "The mailbox holds more than one sent mail with the token of one call: something acted without authority."
+        " Everything went on hold.",
+    ),
+    "verification_failed": (
+        "The provider’s record is not what was approved",
+        "What the provider keeps differs from what was approved, or it keeps no such mail. The proof says what differs."
+        " Often somebody has deleted the mail from the mailbox.",
+    ),
+}
+"""Each kind of incident in words: what happened, and what it means."""
+
 
 def word(state: str) -> str:
     """A state as people say it."""
@@ -67,6 +107,21 @@ def tone(state: str) -> str:
 def explain(state: str) -> str:
     """One sentence that says what a ToolCall's state means, or an empty string."""
     return EXPLANATIONS.get(state, "")
+
+
+def posture_means(mode: str) -> str:
+    """What a posture does to calls that fall due under it; an empty string for `live`."""
+    return POSTURES.get(mode, "")
+
+
+def incident_title(kind: str) -> str:
+    """A kind of incident in a few words; an unknown kind as its own name."""
+    return INCIDENTS[kind][0] if kind in INCIDENTS else event_words(kind)
+
+
+def incident_meaning(kind: str) -> str:
+    """What a kind of incident means, or an empty string."""
+    return INCIDENTS[kind][1] if kind in INCIDENTS else ""
 
 
 def event_words(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""The record, packets, and the posture."""
+"""The record, incidents, packets, and the posture."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +15,7 @@ from trinity.web.guards import may_control, member
 from trinity.web.pages.proof import demand_kind
 
 EVENTS_MAX = 500
+INCIDENTS_MAX = 200
 
 
 @get("/audit-events", guards=[member])
@@ -26,6 +27,14 @@ async def audit_events(
     """Events in order, after one of them."""
     found = await web_of(request).desk.audit_events(request.user, after, limit)
     return {"items": [shapes.audit_event(event) for event in found]}
+
+
+@get("/incidents", guards=[member])
+async def incidents(
+    request: PageRequest, limit: Annotated[int, QueryParameter(ge=1, le=INCIDENTS_MAX)] = 50
+) -> dict[str, list[Shape]]:
+    """What people must look at, newest first."""
+    return {"items": [shapes.incident(one) for one in await web_of(request).desk.incidents(request.user, limit)]}
 
 
 @get("/packets/{kind:str}/{id_:uuid}", guards=[member])
@@ -51,4 +60,4 @@ async def tighten(request: PageRequest, data: JSONBody[NewPosture]) -> Shape:
     return {"mode": found.mode, "in_flight": [shapes.call_row(row) for row in found.in_flight]}
 
 
-handlers: list[HTTPRouteHandler] = [audit_events, packet, posture, tighten]
+handlers: list[HTTPRouteHandler] = [audit_events, incidents, packet, posture, tighten]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from trinity.kit.canonical import rfc3339
-from trinity.web.views import AuditEvent, Call, CallRow, MailView, ProjectRow, Run, RunRow, SourceRow
+from trinity.web.views import AuditEvent, Call, CallRow, Incident, MailView, ProjectRow, Run, RunRow, SourceRow
 
 type Shape = dict[str, Any]
 
@@ -167,6 +167,19 @@ def run(found: Run) -> Shape:
             for one in found.happenings
         ],
         "tool_calls": [call_row(row) for row in found.calls],
+    }
+
+
+def incident(found: Incident) -> Shape:
+    """Something that people must look at."""
+    return {
+        "id": str(found.id),
+        "kind": found.kind,
+        "severity": found.severity,
+        "at": moment(found.at),
+        "subject_id": identity(found.subject_id),
+        "tool_call_id": identity(found.call.id) if found.call else None,
+        "facts": found.facts,
     }
 
 
