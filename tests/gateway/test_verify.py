@@ -58,6 +58,9 @@ async def test_a_mail_that_is_what_was_approved_holds_in_every_property(world: W
     assert all(one.sha256 == digest_hex(one.raw) for one in kinds.values())
     assert (await world.call(made.tool_call_id)).proof_state == "pending_receipt"
     assert is_verified(list(kinds.values()))
+    said = {name: one["detail"] for name, one in kinds["verification"].facts["properties"].items()}
+    assert said["required"] == "Proposed by an agent under an idempotency key of its own."
+    assert said["router-executed"] == "2 steps were written down before they were taken."
     assert await world.incidents() == []
     jobs = "select worker from oban_jobs where args->>'tool_call_id' = %(id)s order by id"
     workers = [row["worker"].rpartition(".")[2] for row in world.tamper(jobs, id=str(made.tool_call_id))]

@@ -121,6 +121,18 @@ async def _write(
     await tx.enqueue(packet_job(tx.account_id, call.id))
 
 
+def _proposer(call: ToolCall) -> str:
+    """Who wanted it, in words; the packet's envelope has the ids."""
+    if call.requester_kind == "agent" and call.run_id:
+        return "the run's agent"
+    return {"user": "a person", "agent": "an agent"}.get(call.requester_kind, "the system")
+
+
+def _written_down(count: int) -> str:
+    steps = {0: "No step was", 1: "One step was"}.get(count, f"{count} steps were")
+    return f"{steps} written down before {'it was' if count == 1 else 'they were'} taken."
+
+
 async def _properties(
     tx: Tx,
     call: ToolCall,
@@ -140,7 +152,7 @@ async def _properties(
     is_timely = bool(acted) and all(one.started_at < parse_rfc3339(envelope.expires_at) for one in acted)
     is_matched = record is not None and record.message_id == settled.facts["message_id"]
     return {
-        "required": Property(True, f"Proposed by {call.requester_kind} {call.requester_id} as {call.idempotency_key}."),
+        "required": Property(True, f"Proposed by {_proposer(call)} under an idempotency key of its own."),
         "exact": Property(
             not different,
             "What the provider has is what was approved." if not different else f"Different: {', '.join(different)}.",
@@ -149,6 +161,6 @@ async def _properties(
         "permissioned": Property(
             is_permitted, "A spent approval names this digest." if needs_approval else "This tier needs no approval."
         ),
-        "router-executed": Property(bool(acted), f"{len(acted)} steps were written down before they were taken."),
+        "router-executed": Property(bool(acted), _written_down(len(acted))),
         "receipt-matched": Property(is_matched, "The receipt names the message that the provider has."),
     }
