@@ -120,8 +120,8 @@ class _Check:
         lacking = [one["assertion_b64"] is None for decisions in found for one in decisions]
         if lacking:
             raise Missing(
-                f"{sum(lacking)} of {len(lacking)} decisions carry no passkey assertion, and this version checks none:"
-                " that these people decided is the account's word"
+                f"{sum(lacking)} of {form.number(len(lacking), 'decision')} without a passkey assertion, and this version"
+                " checks none: that these people decided is the account's word"
             )
         return "there is no decision that could carry one"
 

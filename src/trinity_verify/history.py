@@ -84,7 +84,7 @@ def events(packet: Packet) -> str:
     subjects = {call.id: "tool_call" for call in packet.calls} | {one["id"]: "source" for one in packet.body["sources"]}
     subjects |= {packet.body["run"]["id"]: "run"} if packet.body["run"] else {}
     strange = [event["id"] for event in found if subjects.get(event["subject_id"]) != event["subject_kind"]]
-    demand(not strange, f"{len(strange)} events are about nothing that is in this packet")
+    demand(not strange, f"{number(len(strange), 'event')} about nothing that is in this packet")
     demand({event["actor_kind"] for event in found} <= ACTOR_KINDS, "an event is by an unknown kind of actor")
     for call in packet.calls:
         mine = [event for event in found if event["subject_id"] == call.id]

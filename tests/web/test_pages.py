@@ -239,6 +239,15 @@ async def test_reasons_of_a_denial_are_shown(signed_in: Client, desk: DeskInMemo
     assert "posture_hold" in text
 
 
+async def test_a_call_in_doubt_can_be_looked_at_again(signed_in: Client, desk: DeskInMemory) -> None:
+    assert 'id="execute-form"' not in (await signed_in.get(f"/tool-calls/{key(10)}")).text
+    desk.calls[key(10)] = call(call_row(10, state="in_doubt"))
+    assert 'id="execute-form"' in (await signed_in.get(f"/tool-calls/{key(10)}")).text
+    answer = await signed_in.post(f"/tool-calls/{key(10)}/execute")
+    assert answer.headers["location"] == f"/tool-calls/{key(10)}"
+    assert desk.done == [("execute", key(10))]
+
+
 async def test_a_run_is_started_and_leads_to_its_page(signed_in: Client, desk: DeskInMemory) -> None:
     form = {"goal": "Write to her.", "contact_addr": "her@example.com", "contact_name": "Her"}
     answer = await signed_in.post(f"/projects/{key(5)}/runs", data=form)

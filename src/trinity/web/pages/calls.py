@@ -1,4 +1,4 @@
-"""A ToolCall's whole record, and taking it back."""
+"""A ToolCall's whole record, taking it back, and having a doubtful one looked at again."""
 
 from uuid import UUID
 
@@ -32,4 +32,11 @@ async def cancel(request: PageRequest, call_id: FromPath[UUID]) -> Response[None
     return done(request, f"/tool-calls/{call_id}", "Taken back. Nothing was sent.")
 
 
-handlers: list[HTTPRouteHandler] = [call, cancel]
+@post("/tool-calls/{call_id:uuid}/execute", guards=[may_change], include_in_schema=False)
+async def execute(request: PageRequest, call_id: FromPath[UUID]) -> Response[None] | Redirect:
+    """Ask the gateway to take it up now: for a call in doubt, to ask the provider once more."""
+    await web_of(request).desk.execute(request.user, call_id)
+    return done(request, f"/tool-calls/{call_id}", "The provider is asked once more.")
+
+
+handlers: list[HTTPRouteHandler] = [call, cancel, execute]
