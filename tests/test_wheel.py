@@ -77,6 +77,30 @@ def test_the_wheel_carries_every_file_of_its_packages(wheel: Path) -> None:
     assert any("/migrations/versions/" in name for name in carried)
 
 
+def test_the_wheel_carries_the_documents(wheel: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "docs", "README.md", "CHANGELOG.md"], cwd=ROOT, capture_output=True, check=True
+    )
+    tracked = {name for name in listed.stdout.decode().split("\0") if name}
+    assert {"docs/index.md", "docs/images/approval-light.png", "README.md"} <= tracked
+    with zipfile.ZipFile(wheel) as archive:
+        carried = set(archive.namelist())
+    assert {f"trinity/web/manual/{name}" for name in tracked} <= carried
+
+
+def test_the_installed_package_serves_the_documents(environment: Path) -> None:
+    code = (
+        "from trinity.web import manual;"
+        "print(manual.root());"
+        "print(sum('<h1' in manual.document(name).body for name in manual.files()) == len(manual.files()));"
+        "print(manual.address_of('../README.md#settings', 'docs/operations.md'));"
+        "print(manual.image('approval-light.png')[1])"
+    )
+    where, *said = run([str(environment / "bin/python"), "-c", code]).split()
+    assert Path(where).is_relative_to(environment)
+    assert said == ["True", "/docs/readme#settings", "image/png"]
+
+
 def test_the_wheel_carries_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from trinity.web.pages import approvals, calls, front, incidents, mail, projects, proof, runs, static
+from trinity.web.pages import approvals, calls, docs, front, incidents, mail, projects, proof, runs, static
 
 handlers: list[HTTPRouteHandler] = [
     *front.handlers,
@@ -10,6 +10,7 @@ handlers: list[HTTPRouteHandler] = [
     *runs.handlers,
     *approvals.handlers,
     *calls.handlers,
+    *docs.handlers,
     *incidents.handlers,
     *mail.handlers,
     *proof.handlers,
