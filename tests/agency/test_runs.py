@@ -1,5 +1,6 @@
 """Runs: started by people, lived under one lease, stopped at once, told released text only."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,8 @@ from trinity.agency import NewRun
 from trinity.agency.leases import account_of_lease
 from trinity.agency.runs import DRAFTS_PER_RUN_MAX, EVENTS_PER_RUN_MAX
 from trinity.errors import NotFound, Refused
-from trinity.gateway import Proposal
+from trinity.gateway import OPERATIONS, Proposal
+from trinity.gateway.propose import propose_in
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import canonical_bytes
 from trinity.sources import NewSource
@@ -198,3 +200,55 @@ async def test_opening_an_account_is_all_or_nothing(world: World) -> None:
     assert world.tamper("select count(*) from accounts") == before
     async with world.tx() as tx:
         assert await effects.list_tool_calls(tx) == []
+
+
+async def test_a_run_that_said_all_it_may_is_still_stopped_finished_and_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trinity.agency.runs.EVENTS_PER_RUN_MAX", 2)
+    run_id, _ = await begun(world)
+    proposal = Proposal(world.project_id, "gmail.send", "one", world.mail(), run_id=run_id)
+    made = await gateway.propose(world.app, world.agent, proposal)
+    await within(world, agency.record_event, run_id, "note", {}, world.clock())
+    assert await refused(within(world, agency.record_event, run_id, "note", {}, world.clock())) == ("quota", 429)
+    assert await within(world, agency.begin_run, run_id, world.clock())
+    await within(world, agency.finish_run, run_id, "completed", "Done.", world.clock())
+    await world.approve(made)
+    world.clock.sleep(31)
+    assert (await world.drive(made.tool_call_id)).state == "succeeded"
+    assert await state_of(world, run_id) == "completed"
+    assert len(await world.sent()) == 1
+    other, _ = await begun(world)
+    await within(world, agency.record_event, other, "note", {}, world.clock())
+    await within(world, agency.stop_run, world.owner, other, world.clock())
+    assert await state_of(world, other) == "stopped"
+
+
+@pytest.mark.parametrize("work", ["record_event", "keep_package_digest", "propose"])
+async def test_an_agent_at_work_does_not_keep_a_person_from_stopping_it(world: World, work: str) -> None:
+    run_id, lease = await begun(world)
+    is_held, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def agents_call() -> None:
+        async with world.tx() as tx:
+            await agency.find_lease(tx, lease, world.clock())
+            is_held.set()
+            await may_go_on.wait()
+            if work == "record_event":
+                await agency.record_event(tx, run_id, "note", {}, world.clock())
+            elif work == "keep_package_digest":
+                await agency.keep_package_digest(tx, run_id, "0" * 64)
+            else:
+                proposal = Proposal(world.project_id, "gmail.send", "one", world.mail(), run_id=run_id)
+                await propose_in(world.app, tx, world.agent, OPERATIONS["gmail.send"], proposal)
+
+    at_work = asyncio.create_task(agents_call())
+    await is_held.wait()
+    stopping = asyncio.create_task(within(world, agency.stop_run, world.owner, run_id, world.clock()))
+    await asyncio.sleep(0.2)
+    may_go_on.set()
+    await at_work
+    await stopping
+    assert await state_of(world, run_id) == "stopped"
+    again = within(world, agency.find_lease, lease, world.clock())
+    assert await refused(again) == ("run_stopped", 401)

@@ -19,6 +19,7 @@ from trinity.agency.runs import (
     settle_waiting,
     start_run,
     stop_run,
+    write_event,
 )
 from trinity.agency.setup import FirstAccount, open_account
 
@@ -48,4 +49,5 @@ __all__ = [
     "settle_waiting",
     "start_run",
     "stop_run",
+    "write_event",
 ]

@@ -9,6 +9,8 @@ from trinity.errors import NotFound
 from trinity.store.database import Tx
 
 PAGE_MAX = 500
+TIMELINE_MAX = 600
+"""More than the agent may say and what we add to it, so that the end of a run is always shown."""
 _RUN = """
     select r.id, r.project_id, p.name as project_name, r.goal, r.contact_addr, r.contact_name, r.state, r.outcome,
            r.isolation, r.package_sha256, r.started_by, coalesce(u.name, 'a former member') as started_by_name,
@@ -82,7 +84,7 @@ async def list_runs(tx: Tx, *, project_id: UUID | None = None, limit: int = 50) 
 async def list_run_events(tx: Tx, run_id: UUID) -> list[RunEvent]:
     """A run's timeline, oldest first."""
     rows = await tx.all(
-        f"select id, kind, body, created_at from run_events where run_id = %(run)s order by id limit {PAGE_MAX}",
+        f"select id, kind, body, created_at from run_events where run_id = %(run)s order by id limit {TIMELINE_MAX}",
         {"run": run_id},
     )
     return [RunEvent(**row) for row in rows]

@@ -1,4 +1,8 @@
-"""The life of a run: queued → running → waiting (for people) → completed, failed or stopped."""
+"""The life of a run: queued → running → waiting (for people) → completed, failed or stopped.
+
+Who takes both locks takes the lease's before the run's: an agent's call at the door holds its lease from the
+start and reaches for the run later, and a person who stops the run must not be the victim of a deadlock.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +79,7 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
 
 async def begin_run(tx: Tx, run_id: UUID, now: datetime) -> bool:
     """A worker takes the run up, also again after a worker died. False if there is nothing to run."""
+    await revoke_leases(tx, run_id, now)
     row = await tx.one("select state, project_id from runs where id = %(id)s for update", {"id": run_id})
     if row is None or row["state"] not in LIVE_STATES:
         return False
@@ -83,7 +88,7 @@ async def begin_run(tx: Tx, run_id: UUID, now: datetime) -> bool:
         {"id": run_id, "now": now},
     )
     kind = "started" if row["state"] == "queued" else "restarted"
-    await record_event(tx, run_id, kind, {}, now)
+    await write_event(tx, run_id, kind, {}, now)
     actor = Actor.system(tx.account_id, "worker")
     await audit.record(tx, actor, f"run.{kind}", ("run", run_id), now, {})
     tx.notify("runs", f"project:{row['project_id']}")
@@ -93,8 +98,8 @@ async def begin_run(tx: Tx, run_id: UUID, now: datetime) -> bool:
 async def finish_run(tx: Tx, run_id: UUID, state: str, outcome: str, now: datetime) -> None:
     """The runtime has ended: `completed` or `failed`; `waiting` if calls of it still wait for people."""
     assert state in ("completed", "failed")
-    row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     await revoke_leases(tx, run_id, now)
+    row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     if row is None or row["state"] not in LIVE_STATES:
         return
     if state == "completed" and await _has_open_calls(tx, run_id):
@@ -104,7 +109,7 @@ async def finish_run(tx: Tx, run_id: UUID, state: str, outcome: str, now: dateti
         " finished_at = case when %(state)s <> 'waiting' then %(now)s end where id = %(id)s",
         {"id": run_id, "state": state, "outcome": outcome[:TEXT_MAX], "now": now},
     )
-    await record_event(tx, run_id, state, {}, now)
+    await write_event(tx, run_id, state, {}, now)
     if state != "waiting":
         await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     actor = Actor.system(tx.account_id, "worker")
@@ -120,7 +125,7 @@ async def settle_waiting(tx: Tx, run_id: UUID, now: datetime) -> None:
     await tx.execute(
         "update runs set state = 'completed', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
-    await record_event(tx, run_id, "completed", {}, now)
+    await write_event(tx, run_id, "completed", {}, now)
     await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     await audit.record(tx, Actor.system(tx.account_id, "worker"), "run.completed", ("run", run_id), now, {})
     tx.notify("runs")
@@ -130,26 +135,31 @@ async def stop_run(tx: Tx, actor: Actor, run_id: UUID, now: datetime) -> None:
     """A person stops a run: its lease is gone at once, and nothing that it proposed is claimed any more."""
     await accounts.demand(tx, actor, Permission.RUN, Permission.CONTROL)
     await tx.lock_account(is_exclusive=True)
+    await revoke_leases(tx, run_id, now)
     row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     if row is None:
         raise NotFound("run")
     if row["state"] not in (*LIVE_STATES, "waiting"):
         raise Refused("run_ended", f"This run is {row['state']} already.")
-    await revoke_leases(tx, run_id, now)
     await tx.execute(
         "update runs set state = 'stopped', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
-    await record_event(tx, run_id, "stopped", {}, now)
+    await write_event(tx, run_id, "stopped", {}, now)
     await tx.enqueue(_job(PACKET_JOB, tx, run_id))
     await audit.record(tx, actor, "run.stopped", ("run", run_id), now, {})
     tx.notify("runs")
 
 
 async def record_event(tx: Tx, run_id: UUID, kind: str, body: Mapping[str, object], now: datetime) -> None:
-    """One line of a run's timeline. Raises `Refused` with code `quota` when a run has said enough."""
+    """A line that the agent says. Raises `Refused` with code `quota` when a run has said enough."""
     count = await tx.value("select count(*) from run_events where run_id = %(run)s", {"run": run_id})
     if count >= EVENTS_PER_RUN_MAX:
         raise Refused("quota", f"A run has at most {EVENTS_PER_RUN_MAX} events.", status=429)
+    await write_event(tx, run_id, kind, body, now)
+
+
+async def write_event(tx: Tx, run_id: UUID, kind: str, body: Mapping[str, object], now: datetime) -> None:
+    """A line of our own. Never refused: an agent that used its quota up must still be stopped, ended and settled."""
     await tx.execute(
         "insert into run_events (account_id, id, run_id, kind, body, created_at)"
         " values (%(a)s, %(id)s, %(run)s, %(kind)s, %(body)s, %(now)s)",

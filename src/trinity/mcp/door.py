@@ -185,7 +185,7 @@ async def _propose(door: Door, token: str, body: bytes) -> dict[str, object]:
     if made.is_new:
         async with house.db.transaction(account_id) as tx:
             event = {"tool_call_id": str(made.tool_call_id), "operation": said.operation}
-            await agency.record_event(tx, leased.run_id, "intent", event, house.clock())
+            await agency.write_event(tx, leased.run_id, "intent", event, house.clock())
     return {"tool_call_id": str(made.tool_call_id), "state": made.state}
 
 
