@@ -8,6 +8,7 @@ A value that does not parse is an error at start, never a default.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from trinity.kit.permit import origin_of
 
 SECRET_BYTES_MIN = 32
 FILE_BYTES_MAX = 64_000
+type Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Settings:
     nvidia_api_key: str | None = field(repr=False)
     nvidia_model: str
     timings: Timings
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose X-Forwarded-For is believed; nobody's by default."""
 
     def mode_of(self, url: str) -> str:
         """`sandbox` if this process tree started or lists the endpoint, else `live` (loopback included)."""
@@ -121,6 +125,7 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Settings:
         nvidia_api_key=values.text("NVIDIA_API_KEY"),
         nvidia_model=values.text("NVIDIA_MODEL") or "nvidia/nemotron-3-super-120b-a12b",
         timings=_timings(values),
+        trusted_proxies=_networks(values.text("TRINITY_TRUSTED_PROXIES") or ""),
     )
 
 
@@ -210,3 +215,14 @@ def _origins(text: str) -> frozenset[str]:
             raise Refused("setting_invalid", f"TRINITY_SANDBOX_ENDPOINTS has no http(s) URL: {part!r}")
         found.add(origin_of(part))
     return frozenset(found)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks; one whose host bits are set is a mistake and not repaired."""
+    found = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError as error:
+            raise Refused("setting_invalid", f"TRINITY_TRUSTED_PROXIES: {error}") from error
+    return tuple(found)

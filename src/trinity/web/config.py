@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from trinity.errors import Refused
+from trinity.settings import Network
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 BODY_BYTES_MAX = 1_000_000
@@ -23,6 +24,8 @@ class WebConfig:
     """The origin of the mail stand-in, if mail goes to one: every page says so."""
     model_sandbox: str | None = None
     """The origin of the model stand-in, if agents ask one."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Whose word on where a request came from is taken."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)

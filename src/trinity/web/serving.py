@@ -97,7 +97,7 @@ def config_of(settings: Settings) -> WebConfig:
         origin_of(url) if url and settings.mode_of(url) == "sandbox" else None
         for url in (settings.gmail_api_base, settings.nvidia_base_url)
     )
-    return WebConfig(settings.base_url, settings.demand_secret_key(), mail, model)
+    return WebConfig(settings.base_url, settings.demand_secret_key(), mail, model, settings.trusted_proxies)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from trinity.errors import Refused
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done, own_path, read_form
 from trinity.web.guards import anyone, may_control, member, sign_in_form
+from trinity.web.remote import HEADER, remote_of
 from trinity.web.session import cookie_away, cookie_for, token_in
 from trinity.web.stream import Page, answer
 
@@ -43,7 +44,8 @@ async def sign_in(request: Request) -> Response[str] | Redirect:  # type: ignore
 async def check_password(request: Request, email: str, password: str) -> str:  # type: ignore[type-arg]
     """The new session's token; counts failures so that guessing is slow."""
     web = web_of(request)
-    remote = request.client.host if request.client else "?"
+    peer = request.client.host if request.client else None
+    remote = remote_of(peer, request.headers.getall(HEADER, []), web.config.trusted_proxies)
     async with web.sign_in_throttle.slots:
         web.sign_in_throttle.demand(email, remote)
         try:
