@@ -1,4 +1,4 @@
-"""`python -m trinity_sandbox gmail|model --port N --data-dir DIR`: run one stand-in until SIGTERM.
+"""`python -m trinity_sandbox gmail|model|stripe --port N --data-dir DIR`: run one stand-in until SIGTERM.
 
 When it is ready it prints one line of JSON, `{"ready": true, "name", "base_url"}`, to standard output.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING  # noqa: E402
 if TYPE_CHECKING:
     from litestar import Litestar
 
-NAMES = ("gmail", "model")
+NAMES = ("gmail", "model", "stripe")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +43,10 @@ def _builder(name: str) -> "Callable[[Path], Litestar]":
         from trinity_sandbox.gmail.app import build_app as build_gmail
 
         return build_gmail
+    if name == "stripe":
+        from trinity_sandbox.stripe.app import build_app as build_stripe
+
+        return build_stripe
     from trinity_sandbox.model.app import build_app as build_model
 
     return build_model
