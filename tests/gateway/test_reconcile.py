@@ -262,6 +262,36 @@ async def test_what_nobody_can_tell_is_held_and_never_sent_again(world: World) -
     assert len(await world.sent()) == 1
 
 
+async def test_a_look_that_outlives_its_lease_counts_and_does_not_go_on_for_ever(
+    open_world: Callable[..., Awaitable[World]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await open_world(TRINITY_LEASE_S="0.3")
+    made = await world.approved()
+    with crash_at("spend.after"), pytest.raises(Crash):
+        await world.advance(made.tool_call_id)
+
+    async def slow(*_: object, **__: object) -> None:
+        await asyncio.sleep(0.5)
+        world.clock.sleep(0.5)
+
+    monkeypatch.setattr("trinity.providers.gmail.read.sent_since", slow)
+    world.clock.sleep(60)
+    await world.advance(made.tool_call_id)
+    call = await world.call(made.tool_call_id)
+    assert (call.state, call.looks) == ("in_doubt", 1)
+    assert [one["message"] for one in call.reasons] == ["the look took longer than its lease"]
+
+
+async def test_a_look_that_cannot_reach_the_end_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await world.approved()
+    await world.fault("accept_then_drop", SEND, method="POST")
+    await world.advance(made.tool_call_id)
+    monkeypatch.setattr("trinity.providers.gmail.read.CANDIDATES_MAX", 0)
+    call = await world.drive(made.tool_call_id, steps=40)
+    assert (call.state, call.looks) == ("in_doubt", LOOKS_MAX)
+    assert len(await world.sent()) == 1
+
+
 async def test_a_mail_that_a_person_deleted_is_not_sent_again(world: World) -> None:
     """The draft is gone and no sent mail is there: nobody can tell, so nobody sends."""
     made = await world.approved()

@@ -4,6 +4,7 @@ Answers are `Found` (it happened: settle with it), `Absent` (it surely did not: 
 `CannotTell` (held for a person, never sent blindly again). Begins only after lease, provider time-out and margin.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,11 +23,13 @@ from trinity.kit.canonical import canonical_bytes, rfc3339
 from trinity.kit.envelope import Envelope
 from trinity.providers.gmail import read
 from trinity.providers.gmail.account import GmailClient
-from trinity.providers.gmail.failures import HistoryGone
+from trinity.providers.gmail.failures import HistoryGone, LookUpIncomplete
 
 LOOKS_MAX = 8
 LOOK_BACKOFF_S = 5.0
 LOOK_BACKOFF_MAX_S = 600.0
+LOOK_SHARE = 0.8
+"""The part of its lease that a look may take: what it finds is written down while the lease still holds."""
 ABSENT_RETRY_S = 0.0
 ASK_AGAIN_S = 10.0
 """A provider that cannot be asked is asked again for as long as it takes: an outage strands nothing."""
@@ -102,7 +105,12 @@ async def reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> Outcome |
         mailbox = await integrations.get_mailbox(tx, call.integration_id)
     try:
         client = await rails.client(account_id, mailbox)
-        verdict = await look(client, trail, rails.spent.history_id(envelope.digest))
+        async with asyncio.timeout(house.settings.timings.lease_s * LOOK_SHARE):
+            verdict = await look(client, trail, rails.spent.history_id(envelope.digest))
+    except TimeoutError:
+        verdict = CannotTell("the look took longer than its lease")
+    except LookUpIncomplete as error:
+        verdict = CannotTell(str(error))
     except (ProviderError, Refused) as error:
         verdict = CannotTell(f"the provider could not be asked: {error}", was_asked=False)
     except Collision as error:
