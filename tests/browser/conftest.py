@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.served import TOKEN, Served, serving
 from trinity.host import free_port
 
 if TYPE_CHECKING:
@@ -135,6 +136,14 @@ class Watched:
         """Until the page's stream is open."""
         self.page.wait_for_selector("html[data-live=on]")
 
+    def until(self, expression: str) -> None:
+        """Until a script's expression is true. The page's own policy refuses Playwright's way of waiting for one."""
+        for _ in range(STEP_MS // 50):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never became true: {expression}")
+
     def assert_silent(self) -> None:
         """No error, no warning, no violation of the policy."""
         left = [text for text in self.complaints if not (self.is_server_killed and HARMLESS.search(text))]
@@ -163,3 +172,24 @@ def watched(anonymous: Watched, stack: Stack) -> Watched:
     anonymous.page.click("button.primary")
     anonymous.wait_until_live()
     return anonymous
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """The app on a desk in memory, for one test."""
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def view(browser: "Browser", served: Served) -> Iterator[Watched]:
+    """A page of it with a session."""
+    context = browser.new_context(viewport={"width": 1100, "height": 500})
+    context.set_default_timeout(STEP_MS)
+    context.add_cookies([{"name": "trinity_session", "value": TOKEN, "url": served.base_url}])
+    watched = Watched(context.new_page(), served.base_url)
+    watched.page.on("console", watched.hear)
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    yield watched
+    context.close()
+    watched.assert_silent()

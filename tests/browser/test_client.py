@@ -1,43 +1,21 @@
 """Our own client: what a person does to a page survives the page's changes, and nothing in it is code."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import STEP_MS, Watched
-from tests.browser.served import TOKEN, Served, serving
+from tests.browser.conftest import Watched
+from tests.browser.served import Served
 from tests.web.desk_in_memory import DeskInMemory, call, call_row, key
 from trinity.web.views import Posture, SourceRow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 pytestmark = pytest.mark.browser
 CARD = f"/approvals/{key(510)}"
 PROJECT = f"/projects/{key(5)}"
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    """The app, for one test."""
-    with serving() as served:
-        yield served
-
-
-@pytest.fixture
-def view(browser: "Browser", served: Served) -> Iterator[Watched]:
-    """A page with a session."""
-    context = browser.new_context(viewport={"width": 1100, "height": 500})
-    context.set_default_timeout(STEP_MS)
-    context.add_cookies([{"name": "trinity_session", "value": TOKEN, "url": served.base_url}])
-    watched = Watched(context.new_page(), served.base_url)
-    watched.page.on("console", watched.hear)
-    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
-    yield watched
-    context.close()
-    watched.assert_silent()
 
 
 def add_source(desk: DeskInMemory) -> None:

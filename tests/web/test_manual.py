@@ -116,6 +116,13 @@ def test_links_between_documents_are_rewritten_and_others_unwrapped(elsewhere: P
     assert " c " in body
 
 
+def test_a_link_called_as_a_file_is_called_as_its_page(elsewhere: Path) -> None:
+    (elsewhere / "docs/operations.md").write_text("# Running it\n\n## Keys\n")
+    body = write(elsewhere, "# T\n\n[operations.md](operations.md#keys), [a.md](https://x.example/)\n").body
+    assert '<a href="/docs/operations#keys">Running it</a>' in body
+    assert ">a.md</a>" in body
+
+
 def test_columns_are_aligned_by_class_and_pictures_have_a_dark_twin(elsewhere: Path) -> None:
     text = "# T\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n![An image](images/x-light.png)\n"
     body = write(elsewhere, text).body

@@ -192,9 +192,10 @@ def _anchor(heading: Token, inline: Token, sections: list[Section]) -> None:
 def _lead(children: list[Token], path: str) -> None:
     """Rewrite the links and images of one run of text."""
     opened: list[Token] = []
-    for token in children:
+    for at, token in enumerate(children):
         if token.type == "link_open":
             address = address_of(str(token.attrGet("href")), path)
+            _name(children[at + 1], address)
             token.hidden = address is None
             token.attrs = {"href": address} if address else {}
             opened.append(token)
@@ -202,6 +203,13 @@ def _lead(children: list[Token], path: str) -> None:
             token.hidden = opened.pop().hidden
         elif token.type == "image":
             token.attrSet("src", address_of(str(token.attrGet("src")), path) or "")
+
+
+def _name(token: Token, address: str | None) -> None:
+    """Where a link's words are a file's name, the page's title stands instead."""
+    if address and token.type == "text" and token.content.endswith(".md") and " " not in token.content:
+        listed = {entry.address: entry.title for group in entries() for entry in group}
+        token.content = listed.get(address.partition("#")[0], token.content)
 
 
 class _Pages(RendererHTML):
