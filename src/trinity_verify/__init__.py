@@ -120,7 +120,7 @@ class _Check:
         lacking = [one["assertion_b64"] is None for decisions in found for one in decisions]
         if lacking:
             raise Missing(
-                f"{sum(lacking)} of {form.number(len(lacking), 'decision')} without a passkey assertion, and this version"
+                f"{form.number(sum(lacking), 'decision')} of {len(lacking)} without a passkey assertion, and this version"
                 " checks none: that these people decided is the account's word"
             )
         return "there is no decision that could carry one"

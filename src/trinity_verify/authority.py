@@ -35,7 +35,8 @@ def envelopes(packet: Packet) -> str:
     for name in ("id", "nonce", "operation_token", "idempotency_key"):
         values = [call.id if name == "id" else call.envelope[name] for call in packet.calls]
         demand(len(set(values)) == len(values), f"two calls have the same {name}")
-    return f"{number(len(packet.calls), 'envelope')}, canonical, for this account and these calls"
+    about = "this call" if len(packet.calls) == 1 else "these calls"
+    return f"{number(len(packet.calls), 'envelope')}, canonical, for this account and {about}"
 
 
 def payloads(packet: Packet) -> str:
@@ -53,7 +54,8 @@ def payloads(packet: Packet) -> str:
         mail.check_says(call.mail, call.typed, envelope["operation_token"], f"the payload of {call.name}")
         _check_resource(call)
     _check_threads(packet)
-    return f"{number(len(packet.calls), 'payload')} with the digests of the envelopes, saying what was asked for"
+    those = "the digest of its envelope" if len(packet.calls) == 1 else "the digests of their envelopes"
+    return f"{number(len(packet.calls), 'payload')} with {those}, saying what was asked for"
 
 
 def _check_typed(call: Call) -> None:
@@ -122,7 +124,8 @@ def approvals(packet: Packet) -> str:
             continue
         demand(approval is not None, f"{call.name} has no approval request")
         counted += _check_approval(packet, call, approval)
-    return f"{number(counted, 'approval')} of exactly these digests, in time, by others than the requester"
+    those, others = ("this digest", "another") if counted == 1 else ("these digests", "others")
+    return f"{number(counted, 'approval')} of exactly {those}, in time, by {others} than the requester"
 
 
 def _check_approval(packet: Packet, call: Call, approval: dict[str, Any]) -> int:

@@ -92,7 +92,7 @@ def events(packet: Packet) -> str:
         _check_decided(call, [event for event in mine if event["kind"] == "approval.decided"])
         _check_claims(call, mine)
         _check_ends(packet, call, mine)
-    return f"{number(len(found), 'event')} that account for {number(len(packet.calls), 'call')}, decisions and steps"
+    return f"{number(len(found), 'event')} that account for {number(len(packet.calls), 'call')} with all decisions and steps"
 
 
 def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
