@@ -68,10 +68,9 @@ async def test_a_refused_login_says_nothing_about_who_exists(world: World) -> No
 async def test_guessing_is_stopped_and_recorded(world: World) -> None:
     for _ in range(FAILURES_MAX):
         await refused(accounts.sign_in(world.app.db, email_of(world), "a wrong password", world.clock()))
-    assert await refused(accounts.sign_in(world.app.db, email_of(world), PASSWORD, world.clock())) == (
-        "bad_credentials",
-        401,
-    )
+    for _ in range(3):
+        right = accounts.sign_in(world.app.db, email_of(world), PASSWORD, world.clock())
+        assert await refused(right) == ("bad_credentials", 401)
     assert len(await world.events("login.refused")) == FAILURES_MAX + 1
     world.clock.sleep(FAILURE_WINDOW.total_seconds() + 1)
     await accounts.sign_in(world.app.db, email_of(world), PASSWORD, world.clock())

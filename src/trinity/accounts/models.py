@@ -5,6 +5,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     Table,
     UniqueConstraint,
@@ -38,6 +39,7 @@ memberships = Table(
     text("role"),
     moment("created_at"),
     CheckConstraint(f"role in {ROLES}", name="role"),
+    Index(None, "user_id"),
 )
 
 sessions = tenant_table(

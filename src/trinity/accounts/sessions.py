@@ -11,7 +11,7 @@ from trinity.accounts.commands import EMAIL
 from trinity.accounts.passwords import is_password
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
-from trinity.kit.ids import uuid7
+from trinity.kit.ids import uuid7, uuid7_floor
 from trinity.store.database import Database, Tx
 
 TOKEN_BYTES = 32
@@ -57,13 +57,15 @@ async def sign_in(db: Database, email: str, password: str, now: datetime) -> tup
         )
         failures = await tx.value(
             "select count(*) from audit_events where kind = 'login.refused' and subject_id = %(id)s"
-            " and created_at > %(since)s",
-            {"id": row["id"] if row else None, "since": now - FAILURE_WINDOW},
+            " and id >= %(since)s",
+            {"id": row["id"] if row else None, "since": uuid7_floor(now - FAILURE_WINDOW)},
         )
     is_locked = failures >= FAILURES_MAX
     if await is_password(password, row["password_hash"] if row else None) and row and not is_locked:
         return await _open(db, account_id, row["id"], now)
-    if row:
+    if row and failures <= FAILURES_MAX:
+        # One more than the lock takes, to say that it holds: what is tried then neither fills the log nor
+        # keeps the person out for as long as somebody tries.
         async with db.transaction(account_id) as tx:
             system = Actor.system(account_id, "web")
             await audit.record(tx, system, "login.refused", ("user", row["id"]), now, {"is_locked": is_locked})

@@ -23,6 +23,8 @@ runs = tenant_table(
     moment("finished_at", is_optional=True),
     same_account("project_id", "projects"),
     CheckConstraint(f"state in {RUN_STATES}", name="state"),
+    Index(None, "account_id", "project_id", "id"),
+    Index(None, "account_id", "state"),
 )
 
 run_leases = tenant_table(
@@ -34,6 +36,7 @@ run_leases = tenant_table(
     moment("revoked_at", is_optional=True),
     same_account("run_id", "runs"),
     UniqueConstraint("token_sha256"),
+    Index(None, "account_id", "run_id"),
 )
 
 run_events = tenant_table(
@@ -55,4 +58,5 @@ drafts = tenant_table(
     text("sha256"),
     moment("created_at"),
     same_account("run_id", "runs"),
+    Index(None, "account_id", "run_id", "id"),
 )

@@ -1,6 +1,6 @@
 """Tables of approval requests and the decisions that people took on them."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, UniqueConstraint, Uuid
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
 
@@ -19,6 +19,7 @@ approval_requests = tenant_table(
     same_account("tool_call_id", "tool_calls"),
     UniqueConstraint("account_id", "tool_call_id"),
     CheckConstraint(f"state in {STATES}", name="state"),
+    Index(None, "account_id", "state", "id"),
 )
 
 approval_decisions = tenant_table(

@@ -1,6 +1,7 @@
 """Tables of effects: the ToolCall, its envelope, the steps taken and what the provider said."""
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
@@ -55,6 +56,7 @@ tool_calls = tenant_table(
     CheckConstraint("(state = 'executing') <= (lease_expires_at is not null)", name="executing_has_lease"),
     Index(None, "account_id", "state"),
     Index(None, "account_id", "run_id"),
+    Index(None, "account_id", "id", postgresql_where=sql("proof_state = 'pending_receipt'")),
     is_partitioned=True,
 )
 

@@ -16,7 +16,7 @@ from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.payloads import parse
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import NotCanonical, canonical_bytes, check, digest_hex, is_text, parse_rfc3339
-from trinity.kit.ids import uuid7
+from trinity.kit.ids import uuid7, uuid7_floor
 from trinity.store.database import Tx
 
 KEY = re.compile(r"[A-Za-z0-9._:/-]{1,200}", re.ASCII)
@@ -163,8 +163,8 @@ async def _record_refusal(house: House, actor: Actor, proposal: Proposal, error:
     now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         recent = await tx.value(
-            "select count(*) from audit_events where kind = 'proposal.refused' and created_at > %(since)s",
-            {"since": now - DENIALS_WINDOW},
+            "select count(*) from audit_events where kind = 'proposal.refused' and id >= %(since)s",
+            {"since": uuid7_floor(now - DENIALS_WINDOW)},
         )
         if recent >= DENIALS_RECORDED_MAX:
             return

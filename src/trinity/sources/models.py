@@ -1,6 +1,6 @@
 """Tables of content with an origin."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Uuid
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Uuid
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
 
@@ -22,4 +22,5 @@ sources = tenant_table(
     same_account("project_id", "projects"),
     CheckConstraint(f"origin in {ORIGINS}", name="origin"),
     CheckConstraint(f"release_state in {RELEASE_STATES}", name="release_state"),
+    Index(None, "account_id", "project_id", "id"),
 )

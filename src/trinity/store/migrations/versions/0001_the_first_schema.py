@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("memberships_user_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "user_id", name=op.f("memberships_pkey")),
     )
+    op.create_index(op.f("memberships_user_id_idx"), "memberships", ["user_id"], unique=False)
     op.create_table(
         "packets",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -239,6 +240,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["started_by"], ["users.id"], name=op.f("runs_started_by_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("runs_pkey")),
     )
+    op.create_index(op.f("runs_account_id_project_id_id_idx"), "runs", ["account_id", "project_id", "id"], unique=False)
+    op.create_index(op.f("runs_account_id_state_idx"), "runs", ["account_id", "state"], unique=False)
     op.create_table(
         "sources",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -270,6 +273,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["decided_by"], ["users.id"], name=op.f("sources_decided_by_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("sources_pkey")),
     )
+    op.create_index(
+        op.f("sources_account_id_project_id_id_idx"), "sources", ["account_id", "project_id", "id"], unique=False
+    )
     op.create_table(
         "drafts",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -287,6 +293,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("drafts_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("drafts_pkey")),
     )
+    op.create_index(op.f("drafts_account_id_run_id_id_idx"), "drafts", ["account_id", "run_id", "id"], unique=False)
     op.create_table(
         "run_events",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -328,6 +335,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("run_leases_pkey")),
         sa.UniqueConstraint("token_sha256", name=op.f("run_leases_token_sha256_key")),
     )
+    op.create_index(op.f("run_leases_account_id_run_id_idx"), "run_leases", ["account_id", "run_id"], unique=False)
     op.create_table(
         "tool_calls",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -386,6 +394,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("tool_calls_pkey")),
         postgresql_partition_by="RANGE (id)",
     )
+    op.create_index(
+        op.f("tool_calls_account_id_id_idx"),
+        "tool_calls",
+        ["account_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("proof_state = 'pending_receipt'"),
+    )
     op.create_index(op.f("tool_calls_account_id_run_id_idx"), "tool_calls", ["account_id", "run_id"], unique=False)
     op.create_index(op.f("tool_calls_account_id_state_idx"), "tool_calls", ["account_id", "state"], unique=False)
     op.create_table(
@@ -412,6 +427,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("approval_requests_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("approval_requests_pkey")),
         sa.UniqueConstraint("account_id", "tool_call_id", name=op.f("approval_requests_account_id_tool_call_id_key")),
+    )
+    op.create_index(
+        op.f("approval_requests_account_id_state_id_idx"),
+        "approval_requests",
+        ["account_id", "state", "id"],
+        unique=False,
     )
     op.create_table(
         "attempts",
