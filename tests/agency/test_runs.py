@@ -252,3 +252,13 @@ async def test_an_agent_at_work_does_not_keep_a_person_from_stopping_it(world: W
     assert await state_of(world, run_id) == "stopped"
     again = within(world, agency.find_lease, lease, world.clock())
     assert await refused(again) == ("run_stopped", 401)
+
+
+async def test_a_run_that_nobody_works_on_is_ended(world: World) -> None:
+    run_id = await started(world)
+    assert await gateway.end_lost_runs(world.app, world.account_id) == 0
+    assert await within(world, agency.begin_run, run_id, world.clock())
+    world.tamper("update oban_jobs set state = 'discarded' where args->>'run_id' = %(id)s", id=str(run_id))
+    assert await gateway.end_lost_runs(world.app, world.account_id) == 1
+    assert await state_of(world, run_id) == "failed"
+    assert await gateway.end_lost_runs(world.app, world.account_id) == 0

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from tests.world import World
-from trinity import agency, controls, gateway, integrations
+from trinity import agency, controls, effects, gateway, integrations
 from trinity.agency import NewRun
 from trinity.gateway import Later, Proposal, Proposed, Rails, SpentRegister
 from trinity.gateway.claim import Claimed, claim
@@ -336,5 +336,27 @@ async def test_a_stuck_call_gets_a_job_again(world: World) -> None:
     assert await gateway.find_stuck(world.app, world.account_id) == 1
     assert await gateway.find_stuck(world.app, world.account_id) == 0
     await world.drive(made.tool_call_id)
+    assert await gateway.find_stuck(world.app, world.account_id) == 0
+
+
+async def test_a_proof_that_lost_its_job_gets_one_again_until_it_is_made(world: World) -> None:
+    made = await world.approved()
+    await world.drive(made.tool_call_id)
+    for _ in range(2):
+        world.tamper("delete from oban_jobs where args->>'account_id' = %(me)s", me=str(world.account_id))
+        assert await gateway.find_stuck(world.app, world.account_id) == 1
+        assert await gateway.find_stuck(world.app, world.account_id) == 0
+        assert await workers_of(world, made) == ["Verify"]
+        await gateway.verify(world.rails, world.account_id, made.tool_call_id)
+        assert await workers_of(world, made) == ["Verify", "Packet"]
+    async with world.tx() as tx:
+        await effects.set_proof_state(tx, made.tool_call_id, "verified")
     world.tamper("delete from oban_jobs where args->>'account_id' = %(me)s", me=str(world.account_id))
     assert await gateway.find_stuck(world.app, world.account_id) == 0
+
+
+async def workers_of(world: World, made: Proposed) -> list[str]:
+    rows = world.tamper(
+        "select worker from oban_jobs where args->>'tool_call_id' = %(id)s order by id", id=str(made.tool_call_id)
+    )
+    return [row["worker"].rpartition(".")[2] for row in rows]

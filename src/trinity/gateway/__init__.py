@@ -11,7 +11,7 @@ whatever comes next; it may be called at any moment, any number of times, by any
 from trinity.gateway.advance import Later, advance
 from trinity.gateway.decide import cancel, decide, edit, request_execution, revoke
 from trinity.gateway.house import House, Rails
-from trinity.gateway.housekeeping import expire_due, find_stuck
+from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
@@ -31,6 +31,7 @@ __all__ = [
     "cancel",
     "decide",
     "edit",
+    "end_lost_runs",
     "expire_due",
     "find_stuck",
     "is_verified",

@@ -1,15 +1,17 @@
-"""What time does to calls: approvals expire, and a call that lost its job gets a new one."""
+"""What time does to calls and runs: approvals expire, who lost a job gets a new one, or is ended."""
 
 from uuid import UUID
 
-from trinity import approvals, audit
+from trinity import agency, approvals, audit
 from trinity.errors import Reason
 from trinity.gateway.endings import end
-from trinity.gateway.house import ADVANCE_JOB, House, advance_job
+from trinity.gateway.house import House, advance_job, verify_job
 from trinity.gateway.reconcile import LOOKS_MAX
 from trinity.kit.actor import Actor
 
 BATCH_MAX = 200
+WAITING = "j.state in ('available', 'scheduled', 'executing', 'retryable')"
+"""A job that is still to come; the index on Oban's table says the same."""
 
 
 async def expire_due(house: House, account_id: UUID) -> int:
@@ -31,19 +33,40 @@ async def expire_due(house: House, account_id: UUID) -> int:
 
 
 async def find_stuck(house: House, account_id: UUID) -> int:
-    """Give every call that should move, and that no job drives, a job. Jobs are never relied on for effects."""
+    """Give every call that should move, and that no job drives, a job. Jobs are never relied on for effects.
+
+    A call moves while it can act or be looked at, and once it has succeeded until its proof is made.
+    """
     async with house.db.transaction(account_id) as tx:
         rows = await tx.all(
-            """
-            select t.id, t.not_before from tool_calls t
-            where t.state in ('ready', 'executing', 'in_doubt') and t.looks < %(looks)s
-              and not exists (select from oban_jobs j where j.worker = %(worker)s
-                and j.args->>'tool_call_id' = t.id::text
-                and j.state in ('available', 'scheduled', 'executing', 'retryable'))
+            f"""
+            select t.id, t.not_before, t.state from tool_calls t
+            where (t.state in ('ready', 'executing', 'in_doubt') and t.looks < %(looks)s
+                   or t.proof_state = 'pending_receipt')
+              and not exists (select from oban_jobs j where j.args->>'tool_call_id' = t.id::text and {WAITING})
             order by t.id limit %(limit)s
             """,
-            {"looks": LOOKS_MAX, "worker": ADVANCE_JOB, "limit": BATCH_MAX},
+            {"looks": LOOKS_MAX, "limit": BATCH_MAX},
         )
         for row in rows:
-            await tx.enqueue(advance_job(account_id, row["id"], row["not_before"]))
+            is_done = row["state"] == "succeeded"
+            await tx.enqueue(
+                verify_job(account_id, row["id"]) if is_done else advance_job(account_id, row["id"], row["not_before"])
+            )
+    return len(rows)
+
+
+async def end_lost_runs(house: House, account_id: UUID) -> int:
+    """End every run that no job works on any more: its job failed too often, or died too often with its worker."""
+    async with house.db.transaction(account_id) as tx:
+        rows = await tx.all(
+            f"""
+            select r.id from runs r where r.state in ('queued', 'running')
+              and not exists (select from oban_jobs j where j.args->>'run_id' = r.id::text and {WAITING})
+            order by r.id limit %(limit)s
+            """,
+            {"limit": BATCH_MAX},
+        )
+        for row in rows:
+            await agency.finish_run(tx, row["id"], "failed", "The runtime could not be kept running.", house.clock())
     return len(rows)

@@ -50,14 +50,20 @@ def is_verified(receipts: list[Receipt]) -> bool:
 
 
 async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
-    """Check one succeeded call against the provider's record and write a `verification` receipt."""
+    """Check one succeeded call against the provider's record and write a `verification` receipt.
+
+    One that was checked before and still waits for its proof gets another packet job.
+    """
     house = rails.house
     async with house.db.transaction(account_id) as tx:
         call = await effects.get_tool_call(tx, call_id)
         receipts = await effects.list_receipts(tx, call_id)
         mailbox = await integrations.get_mailbox(tx, call.integration_id)
         stored = await effects.get_envelope(tx, call_id)
-    if call.state != "succeeded" or any(one.kind == "verification" for one in receipts):
+        is_checked = any(one.kind == "verification" for one in receipts)
+        if is_checked and call.proof_state == "pending_receipt":
+            await tx.enqueue(packet_job(account_id, call_id))
+    if call.state != "succeeded" or is_checked:
         return
     settled = next(one for one in receipts if one.kind in ("sent", "draft"))
     record = await _record(rails, account_id, call, mailbox, settled)

@@ -22,6 +22,7 @@ from trinity.kit.barriers import reached  # noqa: E402
 BACKOFF_S_MAX = 300
 PARTITION_MONTHS_AHEAD = 3
 LEASE_MARGIN_S = 10.0
+FAILURES_TOLD_MAX = 10
 
 
 def backoff_s(job: Job) -> int:
@@ -134,10 +135,16 @@ class Housekeeping:
     """Every minute: what time does to calls, for every account."""
 
     async def process(self, job: Job) -> None:
-        """Expire what nobody decided, give stuck calls a job, keep partitions ahead of time."""
+        """Keep partitions ahead of time; expire, drive on and end what is due. One account's failure is its own."""
         house = general().house
-        for account_id in await accounts.account_ids(house.db):
-            await gateway.expire_due(house, account_id)
-            await gateway.find_stuck(house, account_id)
         async with house.db.transaction(None) as tx:
             await tx.execute("select trinity_ensure_partitions(%(n)s)", {"n": PARTITION_MONTHS_AHEAD})
+        failures: list[Exception] = []
+        for account_id in await accounts.account_ids(house.db):
+            for work in (gateway.expire_due, gateway.find_stuck, gateway.end_lost_runs):
+                try:
+                    await work(house, account_id)
+                except Exception as error:
+                    failures.append(error)
+        if failures:
+            raise ExceptionGroup("what is due could not be done for every account", failures[:FAILURES_TOLD_MAX])
