@@ -4,6 +4,7 @@ By default it is the embedded server; TRINITY_TEST_PG_BIN names the directory of
 (in CI, Debian's PostgreSQL 15), so that the same suite runs on both.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ SECRET_KEY = b"the secret key of the tests, 32+"
 """TRINITY_SECRET_KEY of every test: the roles' passwords follow from it."""
 
 TEMPLATE = "trinity_template"
+DROP_TIMEOUT = "5s"
 
 
 @contextmanager
@@ -61,7 +63,7 @@ class TestServer:
         try:
             yield with_database(self.admin_url, name)
         finally:
-            self._run(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            self._drop(name)
 
     def make_template(self) -> None:
         """Migrate once, as the owner does it; every test copies the result."""
@@ -72,6 +74,17 @@ class TestServer:
         """A copy of the template of its own; gives its owner's address."""
         with self.database(template=TEMPLATE, owner=OWNER_ROLE) as url:
             yield with_login(url, OWNER_ROLE, role_password(SECRET_KEY, OWNER_ROLE))
+
+    def _drop(self, name: str) -> None:
+        """Drop a database, or leave it to the end of the server.
+
+        A drop waits for every backend of the server, also for one that is writing to a client in this very
+        process, which cannot read while we wait: a test that fails half-way must not hang here for ever.
+        """
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(f"set statement_timeout = '{DROP_TIMEOUT}'")
+            with contextlib.suppress(psycopg.errors.QueryCanceled):
+                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:

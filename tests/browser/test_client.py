@@ -45,11 +45,15 @@ def test_the_first_patch_keeps_what_was_typed_before_it(view: Watched, served: S
     page.route("**/*", lambda route: route.continue_() if "event-stream" not in str(route.request.headers) else None)
     view.go(PROJECT)
     page.fill("textarea[name=goal]", "Typed at once")
+    page.fill("input[name=contact_addr]", "typed@customer.example")
+    page.fill("input[name=contact_name]", "Typed too")
     handle = page.locator("textarea[name=goal]").element_handle()
     page.unroute("**/*")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     view.wait_until_live()
     assert page.locator("textarea[name=goal]").input_value() == "Typed at once"
+    assert page.locator("input[name=contact_addr]").input_value() == "typed@customer.example"
+    assert page.locator("input[name=contact_name]").input_value() == "Typed too"
     assert handle.evaluate("element => element.isConnected"), "the very element is kept, not a copy"
     assert page.locator("#start-run input[name=csrf_token]").count() == 1
 

@@ -77,8 +77,15 @@ function findMatch(fresh, next, byKey) {
     byKey.delete(key);
     return found?.nodeName === fresh.nodeName ? found : null;
   }
-  const isSame = next && next.nodeType === fresh.nodeType && next.nodeName === fresh.nodeName && !keyOf(next);
-  return isSame ? next : null;
+  const near = fresh.nodeType === Node.ELEMENT_NODE ? nextElement(next) : next;
+  const isSame = near && near.nodeType === fresh.nodeType && near.nodeName === fresh.nodeName && !keyOf(near);
+  return isSame ? near : null;
+}
+
+// Space between elements may differ, as where a field is left out of a stream; what was typed must not go with it.
+function nextElement(node) {
+  while (node && (node.nodeType !== Node.ELEMENT_NODE || node.dataset.keep !== undefined)) node = node.nextSibling;
+  return node;
 }
 
 function move(parent, node, before) {
