@@ -35,7 +35,7 @@ TIMINGS = {
     "TRINITY_LEADER_S": "1.0",
     "TRINITY_RUN_TIMEOUT_S": "20",
 }
-WAIT_S = 40.0
+WAIT_S = 60.0
 POLL_S = 0.03
 ENDED = ("succeeded", "failed", "denied", "rejected", "expired", "cancelled")
 
