@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import psycopg
@@ -10,11 +11,11 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from tests.postgres import SECRET_KEY
+from tests.postgres import SECRET_KEY, TestServer
 from trinity.kit import barriers
 from trinity.store import database as database_module
 from trinity.store.database import JOB_CHANNEL, LIVE_CHANNEL, Database, Job, Tx
-from trinity.store.urls import APP_ROLE, url_of
+from trinity.store.urls import APP_ROLE, url_of, with_database
 
 ACCOUNT = UUID("01a20000-0000-7000-8000-000000000001")
 
@@ -107,6 +108,32 @@ async def write(db: Database) -> None:
         await open_account(tx)
         await tx.enqueue(job())
         tx.notify("runs")
+
+
+async def test_a_commit_stands_though_its_wake_up_cannot_be_sent(
+    db: Database, database_url: str, pg_server: TestServer
+) -> None:
+    """Whoever waits for the answer must not be told that what was committed failed."""
+    admin_url = with_database(pg_server.admin_url, urlsplit(database_url).path.removeprefix("/"))
+
+    def cut(name: str) -> None:
+        if name == "decide.after_commit":
+            with psycopg.connect(admin_url, autocommit=True) as admin:
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where usename = %s and datname = current_database()",
+                    [APP_ROLE],
+                )
+
+    barriers.install(cut)
+    try:
+        async with db.transaction(ACCOUNT, barrier="decide") as tx:
+            await open_account(tx)
+            tx.notify("runs")
+    finally:
+        barriers.install(None)
+    async with db.transaction(ACCOUNT) as tx:
+        assert await tx.value("select name from accounts") == "x"
 
 
 async def test_a_transaction_that_tells_nothing_says_nothing(db: Database, ears: AsyncConnection) -> None:

@@ -6,13 +6,13 @@ and a reader sees exactly what the database is asked (docs/adr/0003). Rows do no
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb, set_json_dumps
 from psycopg_pool import AsyncConnectionPool
@@ -161,4 +161,6 @@ class Database:
                     reached(f"{barrier}.before_commit")
             if barrier:
                 reached(f"{barrier}.after_commit")
-            await tx.announce()
+            with suppress(OperationalError):
+                # It is committed: a connection that is lost now loses the wake-up, and must not look like a failure.
+                await tx.announce()
