@@ -1,5 +1,7 @@
 """Put the stand-in together."""
 
+import sys
+import traceback
 from pathlib import Path
 
 from litestar import Litestar, Response
@@ -7,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 
 from trinity_sandbox.stripe import api, control, page
-from trinity_sandbox.stripe.errors import StripeError
+from trinity_sandbox.stripe.errors import StripeError, internal
 from trinity_sandbox.stripe.faults import FaultLayer
 from trinity_sandbox.stripe.form import FORM_BYTES_MAX
 from trinity_sandbox.stripe.service import Http, Service
@@ -26,6 +28,7 @@ def build_app(data_dir: Path) -> Litestar:
             control.BadControl: control.on_bad_control,
             StripeError: control.on_stripe_error,
             HTTPException: _on_http_error,
+            Exception: _on_mistake,
         },
         on_shutdown=[service.close],
         openapi_config=None,
@@ -39,3 +42,9 @@ def _on_http_error(_request: Http, error: HTTPException) -> Response[dict[str, o
     """What the router itself refuses (unknown path or method, too large a body), in Stripe's form."""
     refusal = StripeError(error.status_code, error.detail)
     return Response(refusal.body(), status_code=refusal.status)
+
+
+def _on_mistake(_request: Http, error: Exception) -> Response[dict[str, object]]:
+    """A mistake of the stand-in itself: a 500 as Stripe has it, and the traceback for whoever runs it."""
+    traceback.print_exception(error, file=sys.stderr)
+    return Response(internal().body(), status_code=500)

@@ -94,7 +94,7 @@ class Books:
             doc["_account"],
             doc["object"],
             doc.get("created", 0),
-            time.time_ns() // 1_000_000,
+            now_ms(),
             json.dumps(doc),
         )
         return doc
@@ -156,6 +156,11 @@ def read(row: sqlite3.Row) -> Json:
     """The object of a row."""
     doc: Json = json.loads(row["doc"])
     return doc
+
+
+def now_ms() -> int:
+    """The real time, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def now_text() -> str:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trinity_sandbox.stripe import catalogue, checkout, endpoints, ledger, refunds
-from trinity_sandbox.stripe.books import Json
+from trinity_sandbox.stripe.books import Json, now_ms
 from trinity_sandbox.stripe.fields import Fields
 from trinity_sandbox.stripe.lists import Query
-from trinity_sandbox.stripe.webhooks import now_ms
 from trinity_sandbox.stripe.work import Work
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trinity_sandbox.stripe import signature
-from trinity_sandbox.stripe.books import Books, now_text
+from trinity_sandbox.stripe.books import Books, now_ms, now_text
 from trinity_sandbox.stripe.present import shown
 
 ATTEMPTS_MAX = 8
@@ -135,11 +135,6 @@ def settle(books: Books, post: Post, status: int) -> None:
             post.delivery,
         )
         books.run("INSERT INTO attempt (delivery, status, at) VALUES (?, ?, ?)", post.delivery, status, now_text())
-
-
-def now_ms() -> int:
-    """The real time, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def _post(books: Books, row: Any) -> Post:

@@ -6,7 +6,7 @@ An event and the webhooks that tell of it are written in the transaction of the 
 from dataclasses import dataclass
 from typing import Any
 
-from trinity_sandbox.stripe.books import Books, Json
+from trinity_sandbox.stripe.books import Books, Json, now_ms
 from trinity_sandbox.stripe.errors import missing
 from trinity_sandbox.stripe.faults import Faults
 from trinity_sandbox.stripe.ids import new_id
@@ -63,11 +63,6 @@ class Work:
 
 def enqueue(books: Books, event_id: str, endpoint_id: str, copies: int) -> None:
     """Let an event go out to an endpoint `copies` times, after the delay that is set."""
-    due_ms = books.setting("webhook_delay_ms", 0)
+    due_ms = now_ms() + books.setting("webhook_delay_ms", 0)
     for _ in range(copies):
-        books.run(
-            "INSERT INTO delivery (event, endpoint, due_ms) VALUES (?, ?, CAST(unixepoch('subsec') * 1000 AS INT) + ?)",
-            event_id,
-            endpoint_id,
-            due_ms,
-        )
+        books.run("INSERT INTO delivery (event, endpoint, due_ms) VALUES (?, ?, ?)", event_id, endpoint_id, due_ms)
