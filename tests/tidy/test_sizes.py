@@ -6,11 +6,11 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 
 FILE_DEBTS = {
-    "src/trinity/store/migrations/versions/0001_the_first_schema.py": 516,
+    "src/trinity/store/migrations/versions/0001_the_first_schema.py": 501,
 }
 """A migration that has been run is never rewritten."""
 FUNCTION_DEBTS = {
-    "src/trinity/store/migrations/versions/0001_the_first_schema.py:upgrade": 501,
+    "src/trinity/store/migrations/versions/0001_the_first_schema.py:upgrade": 467,
 }
 
 

@@ -12,6 +12,25 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+INDEXES = (
+    ("audit_events", "account_id subject_id id"),
+    ("memberships", "user_id"),
+    ("packets", "account_id kind subject_id id"),
+    ("integration_credentials", "account_id integration_id id"),
+    ("runs", "account_id project_id id"),
+    ("runs", "account_id state"),
+    ("sources", "account_id project_id id"),
+    ("drafts", "account_id run_id id"),
+    ("run_events", "account_id run_id id"),
+    ("run_leases", "account_id run_id"),
+    ("tool_calls", "account_id run_id"),
+    ("tool_calls", "account_id state"),
+    ("approval_requests", "account_id state id"),
+    ("attempts", "account_id tool_call_id id"),
+    ("receipts", "account_id tool_call_id id"),
+)
+"""Tables and the columns that are asked for together."""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -49,12 +68,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("audit_events_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("audit_events_pkey")),
         postgresql_partition_by="RANGE (id)",
-    )
-    op.create_index(
-        op.f("audit_events_account_id_subject_id_id_idx"),
-        "audit_events",
-        ["account_id", "subject_id", "id"],
-        unique=False,
     )
     op.create_table(
         "incidents",
@@ -98,7 +111,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("memberships_user_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "user_id", name=op.f("memberships_pkey")),
     )
-    op.create_index(op.f("memberships_user_id_idx"), "memberships", ["user_id"], unique=False)
     op.create_table(
         "packets",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -111,12 +123,6 @@ def upgrade() -> None:
         sa.CheckConstraint("kind in ('run', 'tool_call')", name=op.f("packets_kind_check")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("packets_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("packets_pkey")),
-    )
-    op.create_index(
-        op.f("packets_account_id_kind_subject_id_id_idx"),
-        "packets",
-        ["account_id", "kind", "subject_id", "id"],
-        unique=False,
     )
     op.create_table(
         "postures",
@@ -148,12 +154,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("integration_credentials_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("integration_credentials_pkey")),
-    )
-    op.create_index(
-        op.f("integration_credentials_account_id_integration_id_id_idx"),
-        "integration_credentials",
-        ["account_id", "integration_id", "id"],
-        unique=False,
     )
     op.create_table(
         "projects",
@@ -240,8 +240,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["started_by"], ["users.id"], name=op.f("runs_started_by_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("runs_pkey")),
     )
-    op.create_index(op.f("runs_account_id_project_id_id_idx"), "runs", ["account_id", "project_id", "id"], unique=False)
-    op.create_index(op.f("runs_account_id_state_idx"), "runs", ["account_id", "state"], unique=False)
     op.create_table(
         "sources",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -273,9 +271,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["decided_by"], ["users.id"], name=op.f("sources_decided_by_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("sources_pkey")),
     )
-    op.create_index(
-        op.f("sources_account_id_project_id_id_idx"), "sources", ["account_id", "project_id", "id"], unique=False
-    )
     op.create_table(
         "drafts",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -293,7 +288,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("drafts_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("drafts_pkey")),
     )
-    op.create_index(op.f("drafts_account_id_run_id_id_idx"), "drafts", ["account_id", "run_id", "id"], unique=False)
     op.create_table(
         "run_events",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -310,12 +304,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("run_events_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("run_events_pkey")),
         postgresql_partition_by="RANGE (id)",
-    )
-    op.create_index(
-        op.f("run_events_account_id_run_id_id_idx"),
-        "run_events",
-        ["account_id", "run_id", "id"],
-        unique=False,
     )
     op.create_table(
         "run_leases",
@@ -335,7 +323,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("run_leases_pkey")),
         sa.UniqueConstraint("token_sha256", name=op.f("run_leases_token_sha256_key")),
     )
-    op.create_index(op.f("run_leases_account_id_run_id_idx"), "run_leases", ["account_id", "run_id"], unique=False)
     op.create_table(
         "tool_calls",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -394,15 +381,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("tool_calls_pkey")),
         postgresql_partition_by="RANGE (id)",
     )
-    op.create_index(
-        op.f("tool_calls_account_id_id_idx"),
-        "tool_calls",
-        ["account_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("proof_state = 'pending_receipt'"),
-    )
-    op.create_index(op.f("tool_calls_account_id_run_id_idx"), "tool_calls", ["account_id", "run_id"], unique=False)
-    op.create_index(op.f("tool_calls_account_id_state_idx"), "tool_calls", ["account_id", "state"], unique=False)
     op.create_table(
         "approval_requests",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -428,12 +406,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("approval_requests_pkey")),
         sa.UniqueConstraint("account_id", "tool_call_id", name=op.f("approval_requests_account_id_tool_call_id_key")),
     )
-    op.create_index(
-        op.f("approval_requests_account_id_state_id_idx"),
-        "approval_requests",
-        ["account_id", "state", "id"],
-        unique=False,
-    )
     op.create_table(
         "attempts",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -457,12 +429,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("attempts_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("attempts_pkey")),
         postgresql_partition_by="RANGE (id)",
-    )
-    op.create_index(
-        op.f("attempts_account_id_tool_call_id_id_idx"),
-        "attempts",
-        ["account_id", "tool_call_id", "id"],
-        unique=False,
     )
     op.create_table(
         "envelopes",
@@ -502,12 +468,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("receipts_pkey")),
         postgresql_partition_by="RANGE (id)",
     )
-    op.create_index(
-        op.f("receipts_account_id_tool_call_id_id_idx"),
-        "receipts",
-        ["account_id", "tool_call_id", "id"],
-        unique=False,
-    )
     op.create_table(
         "approval_decisions",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -535,3 +495,7 @@ def upgrade() -> None:
             name=op.f("approval_decisions_account_id_request_id_approver_id_key"),
         ),
     )
+    for table, columns in INDEXES:
+        op.create_index(op.f(f"{table}_{columns.replace(' ', '_')}_idx"), table, columns.split())
+    unproven = sa.text("proof_state = 'pending_receipt'")
+    op.create_index(op.f("tool_calls_account_id_id_idx"), "tool_calls", ["account_id", "id"], postgresql_where=unproven)
