@@ -101,13 +101,10 @@ async def test_an_end_is_an_end(world: World) -> None:
         await end("ready")
 
 
-async def test_calls_are_found_by_key_state_and_operation(world: World) -> None:
+async def test_calls_are_found_by_state_and_operation(world: World) -> None:
     made = await world.propose("one")
     draft = await world.propose("two", operation="gmail.draft")
     async with world.tx() as tx:
-        found = await effects.find_by_key(tx, "one")
-        assert found is not None and found.id == made.tool_call_id
-        assert await effects.find_by_key(tx, "none") is None
         by_state = await effects.list_tool_calls(tx, states=["ready"])
         assert [one.id for one in by_state] == [draft.tool_call_id]
         by_operation = await effects.list_tool_calls(tx, operations=["gmail.send"])

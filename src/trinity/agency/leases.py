@@ -22,8 +22,6 @@ class Leased:
     account_id: UUID
     run_id: UUID
     project_id: UUID
-    lease_id: UUID
-    run_state: str
 
     @property
     def actor(self) -> Actor:
@@ -73,7 +71,7 @@ async def find_lease(tx: Tx, token: str, now: datetime) -> Leased:
     """The lease, held until this unit of work ends; `Refused` with `lease_revoked`, `lease_expired`, `run_stopped`."""
     row = await tx.one(
         """
-        select l.account_id, l.run_id, r.project_id, l.id as lease_id, r.state as run_state, l.expires_at, l.revoked_at
+        select l.account_id, l.run_id, r.project_id, r.state as run_state, l.expires_at, l.revoked_at
         from run_leases l join runs r on r.account_id = l.account_id and r.id = l.run_id
         where l.token_sha256 = %(hash)s for share of l
         """,
@@ -85,7 +83,7 @@ async def find_lease(tx: Tx, token: str, now: datetime) -> Leased:
         raise Refused("lease_revoked", "This lease was revoked.", status=401)
     if now >= row["expires_at"]:
         raise Refused("lease_expired", "This lease has expired.", status=401)
-    return Leased(row["account_id"], row["run_id"], row["project_id"], row["lease_id"], row["run_state"])
+    return Leased(row["account_id"], row["run_id"], row["project_id"])
 
 
 def _hash(token: str) -> bytes:

@@ -1,6 +1,6 @@
 """Opening an account: its first owner, its posture, its mailbox, its first project, in one unit of work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ class FirstAccount:
     """What an account begins with. `owner` is (mail address, name, password)."""
 
     name: str
-    owner: tuple[str, str, str]
+    owner: tuple[str, str, str] = field(repr=False)
     mailbox: integrations.NewMailbox | None
     project: accounts.NewProject | None
 

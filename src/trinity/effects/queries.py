@@ -115,12 +115,6 @@ async def get_tool_call(tx: Tx, call_id: UUID) -> ToolCall:
     return ToolCall(**row)
 
 
-async def find_by_key(tx: Tx, idempotency_key: str) -> ToolCall | None:
-    """The call that an idempotency key was given to."""
-    row = await tx.one(f"{_CALL} where t.idempotency_key = %(key)s", {"key": idempotency_key})
-    return ToolCall(**row) if row else None
-
-
 async def list_tool_calls(
     tx: Tx,
     *,

@@ -45,7 +45,7 @@ class Frame:
 
 
 async def resolve(
-    tx: Tx, operation: Operation, project_id: UUID, payload: MailPayload
+    tx: Tx, project_id: UUID, payload: MailPayload
 ) -> tuple[accounts.Project, integrations.Mailbox, ThreadFacts | None]:
     """Find project, mailbox and thread of a payload in this account; `Refused` where they do not fit."""
     project = await accounts.get_project(tx, project_id)

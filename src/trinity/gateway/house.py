@@ -1,7 +1,7 @@
 """What the gateway's verbs are handed: the house for those that decide, rails for those that act."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -37,7 +37,7 @@ class Rails:
     house: House
     http: httpx.AsyncClient
     spent: SpentRegister
-    encryption_key: bytes
+    encryption_key: bytes = field(repr=False)
 
     async def client(self, account_id: UUID, mailbox: Mailbox) -> GmailClient:
         """A client for one mailbox, with its credential unsealed for as long as the call lasts."""

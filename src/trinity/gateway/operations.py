@@ -18,13 +18,11 @@ class Operation:
     floor: Tier
     quorum: int
     payload: type[MailPayload]
-    is_reply: bool
     sends: bool
 
     def __post_init__(self) -> None:
         assert self.name.startswith(f"{self.provider}.")
         assert (self.floor.rank >= Tier.EXTERNAL.rank) == (self.quorum >= 1), "external and above need people"
-        assert not self.is_reply or self.payload is ReplyPayload
 
     @property
     def needs_approval(self) -> bool:
@@ -35,9 +33,9 @@ class Operation:
 OPERATIONS: dict[str, Operation] = {
     row.name: row
     for row in (
-        #         name           provider  floor          quorum  payload       is_reply  sends
-        Operation("gmail.draft", "gmail", Tier.DRAFT, 0, MailPayload, False, False),
-        Operation("gmail.send", "gmail", Tier.EXTERNAL, 1, MailPayload, False, True),
-        Operation("gmail.reply", "gmail", Tier.EXTERNAL, 1, ReplyPayload, True, True),
+        #         name           provider  floor          quorum  payload       sends
+        Operation("gmail.draft", "gmail", Tier.DRAFT, 0, MailPayload, False),
+        Operation("gmail.send", "gmail", Tier.EXTERNAL, 1, MailPayload, True),
+        Operation("gmail.reply", "gmail", Tier.EXTERNAL, 1, ReplyPayload, True),
     )
 }

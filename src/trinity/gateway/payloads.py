@@ -1,7 +1,7 @@
 """Typed payloads: what an action may say. Strict, closed, never repaired."""
 
 import unicodedata
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -71,14 +71,6 @@ class ReplyPayload(MailPayload):
     """`gmail.reply`: a mail in the thread of an earlier one of ours, named by its ToolCall's id."""
 
     in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
-
-
-class Problem(Strict):
-    """Where a payload is wrong, for the caller."""
-
-    field: str
-    problem: str
-    kind: Literal["payload"] = "payload"
 
 
 def parse[P: Strict](model: type[P], payload: object) -> P:

@@ -77,7 +77,7 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
         await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
     typed_payload = _typed_bytes(proposal)
     payload = parse(operation.payload, proposal.payload)
-    project, mailbox, thread = await resolve(tx, operation, proposal.project_id, payload)
+    project, mailbox, thread = await resolve(tx, proposal.project_id, payload)
     call_id = uuid7(now)
     typed_digest = digest_hex(typed_payload)
     frame_of_key = (call_id, project.id, operation.name)

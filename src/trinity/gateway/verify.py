@@ -66,7 +66,7 @@ async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
     if call.state != "succeeded" or is_checked:
         return
     settled = next(one for one in receipts if one.kind in ("sent", "draft"))
-    record = await _record(rails, account_id, call, mailbox, settled)
+    record = await _record(rails, account_id, mailbox, settled)
     reached("verify.before_commit")
     async with house.db.transaction(account_id) as tx:
         await effects.lock_call(tx, call_id)
@@ -77,7 +77,7 @@ async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
 
 
 async def _record(
-    rails: Rails, account_id: UUID, call: ToolCall, mailbox: integrations.Mailbox, settled: Receipt
+    rails: Rails, account_id: UUID, mailbox: integrations.Mailbox, settled: Receipt
 ) -> read.SentMessage | None:
     """The provider's record, or None where it has none (any more). A provider that is away raises, and we come back."""
     client = await rails.client(account_id, mailbox)
