@@ -24,6 +24,11 @@ CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, kind TEXT NOT NULL,
     created INTEGER NOT NULL, at_ms INTEGER NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS object_by_kind ON object (account, kind, seq);
+CREATE INDEX IF NOT EXISTS object_by_kind_alone ON object (kind, seq);
+CREATE INDEX IF NOT EXISTS object_by_session ON object (kind, json_extract(doc, '$._session'));
+CREATE INDEX IF NOT EXISTS object_by_charge ON object (kind, json_extract(doc, '$.charge'));
+CREATE INDEX IF NOT EXISTS open_session ON object (json_extract(doc, '$.expires_at'))
+    WHERE kind = 'checkout.session' AND json_extract(doc, '$.status') = 'open';
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, request_id TEXT NOT NULL,
     status INTEGER NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (account, key));

@@ -5,10 +5,11 @@ intent appears with the customer's first try to pay; the session completes at on
 payment settles later it completes `unpaid`, and an `async_payment_…` event tells the end.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from trinity_sandbox.stripe import payments
-from trinity_sandbox.stripe.books import Books, Json
+from trinity_sandbox.stripe.books import Books, Json, read
 from trinity_sandbox.stripe.cards import KINDS, Means, kinds_for
 from trinity_sandbox.stripe.catalogue import customer_of, inline_price
 from trinity_sandbox.stripe.errors import invalid, refused
@@ -22,6 +23,9 @@ URL_CHARS_MAX = 5_000
 QUANTITY_MAX = 999_999
 EMAIL_CHARS_MAX = 800
 LINE_ITEMS_MAX = 100
+HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+"""Hosts that can stand in the page's security policy as they are."""
+FORBIDDEN_IN_URL = frozenset(" \r\n\t\"'<>\\")
 
 
 def create(work: Work, fields: Fields) -> Json:
@@ -59,7 +63,11 @@ def expire(work: Work, session: Json) -> Json:
 
 def overdue(books: Books, now: int) -> list[Json]:
     """The open sessions whose time is over."""
-    return [one for one in books.all("checkout.session", status="open") if one["expires_at"] <= now]
+    sql = (
+        "SELECT doc FROM object WHERE kind = 'checkout.session' AND json_extract(doc, '$.status') = 'open'"
+        " AND json_extract(doc, '$.expires_at') <= ? ORDER BY seq"
+    )
+    return [read(row) for row in books.rows(sql, now)]
 
 
 def pay(work: Work, session: Json, means: Means | None, email: str, name: str | None) -> str | None:
@@ -267,6 +275,7 @@ def _url(fields: Fields, key: str, *, must: bool = False) -> str | None:
     if value is None:
         return None
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or any(c in value for c in " \r\n\t\"'<>\\"):
+    is_plain = HOST.fullmatch(parts.netloc) and not any(one in value for one in FORBIDDEN_IN_URL)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise invalid("Not a valid URL", key, "url_invalid")
     return str(value)

@@ -7,14 +7,13 @@ settings make it worse on demand. Signatures carry the real time, whatever the s
 
 import http.client
 import json
+import queue
 import random
 import ssl
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from trinity_sandbox.stripe import signature
@@ -51,6 +50,8 @@ class Pump:
         self._data_dir = data_dir
         self._woken = threading.Event()
         self._is_stopping = False
+        self._jobs: queue.SimpleQueue[Post | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Post, int]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -69,33 +70,38 @@ class Pump:
 
     def _run(self) -> None:
         books = Books(self._data_dir)
-        with ThreadPoolExecutor(SENDERS) as senders:
-            while not self._is_stopping:
-                self._woken.clear()
-                posts = due(books)
-                for post, status in zip(posts, senders.map(send, posts), strict=True):
-                    settle(books, post, status)
-                if not posts:
-                    self._woken.wait(_pause_s(books))
+        # Threads of our own, not an executor's: the interpreter would wait for those at its end, and a
+        # receiver that hangs would keep a stand-in alive that was told to go.
+        for number in range(SENDERS):
+            threading.Thread(target=self._send, name=f"webhook-{number}", daemon=True).start()
+        while not self._is_stopping:
+            self._woken.clear()
+            posts = due(books)
+            for post in posts:
+                self._jobs.put(post)
+            for _ in posts:
+                settle(books, *self._done.get())
+            if not posts:
+                self._woken.wait(_pause_s(books))
+        for _ in range(SENDERS):
+            self._jobs.put(None)
         books.close()
+
+    def _send(self) -> None:
+        while (post := self._jobs.get()) is not None:
+            self._done.put((post, send(post)))
 
 
 def due(books: Books) -> list[Post]:
     """What is to go out now, in the order that is set; nothing while webhooks are held."""
     if books.setting("webhook_hold", False):
         return []
-    sql = (
-        "SELECT d.seq, d.attempts, e.doc AS event, p.doc AS endpoint FROM delivery d"
-        " JOIN object e ON e.id = d.event JOIN object p ON p.id = d.endpoint"
-        " WHERE d.state = 'pending' AND d.due_ms <= ? ORDER BY d.seq"
-    )
-    rows = books.rows(sql, now_ms())
     order = books.setting("webhook_order", "oldest")
-    if order == "newest":
-        rows.reverse()
-    elif order == "shuffled":
-        random.Random(books.setting("webhook_seed", 0)).shuffle(rows)  # noqa: S311 - an order, no secret
-    return [_post(books, row) for row in rows[:BATCH_MAX]]
+    sql = f"SELECT seq FROM delivery WHERE state = 'pending' AND due_ms <= ? ORDER BY seq {'DESC' if order == 'newest' else ''}"
+    found = [row["seq"] for row in books.rows(sql, now_ms())]
+    if order == "shuffled":
+        random.Random(books.setting("webhook_seed", 0)).shuffle(found)  # noqa: S311 - an order, no secret
+    return [_post(books, delivery) for delivery in found[:BATCH_MAX]]
 
 
 def send(post: Post) -> int:
@@ -112,7 +118,7 @@ def send(post: Post) -> int:
         connection.request("POST", target, post.body, headers)
         answer = connection.getresponse()
         answer.read(ANSWER_BYTES_MAX)
-    except (OSError, http.client.HTTPException):
+    except (OSError, ValueError, http.client.HTTPException):
         return NO_ANSWER
     else:
         return answer.status
@@ -137,7 +143,13 @@ def settle(books: Books, post: Post, status: int) -> None:
         books.run("INSERT INTO attempt (delivery, status, at) VALUES (?, ?, ?)", post.delivery, status, now_text())
 
 
-def _post(books: Books, row: Any) -> Post:
+def _post(books: Books, delivery: int) -> Post:
+    sql = (
+        "SELECT d.seq, d.attempts, e.doc AS event, p.doc AS endpoint FROM delivery d"
+        " JOIN object e ON e.id = d.event JOIN object p ON p.id = d.endpoint WHERE d.seq = ?"
+    )
+    row = books.row(sql, delivery)
+    assert row is not None
     event, endpoint = json.loads(row["event"]), json.loads(row["endpoint"])
     body = json.dumps(shown(books, event), indent=2).encode()
     return Post(row["seq"], row["attempts"], endpoint["url"], body, endpoint["_secrets"])

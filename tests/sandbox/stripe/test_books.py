@@ -1,6 +1,8 @@
 """The books survive `kill -9`: money, keys, and the webhooks that were still to go out."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,20 @@ def test_without_any_request_after_the_restart_too(own: StandIn) -> None:
         until(lambda: receiver.types() == ["customer.created"])
     finally:
         receiver.close()
+
+
+def test_a_receiver_that_hangs_keeps_nobody_alive(own: StandIn) -> None:
+    caller = Caller(own, "hung")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        own.control("webhook-endpoints", url=url, secret=SECRET, account=caller.account)
+        caller.call("POST", "customers", {"name": "x"})
+        held, _ = silent.accept()
+        with held:
+            assert caller.call("GET", "account")["id"] == caller.account
+            before = time.monotonic()
+            own.end()
+            assert time.monotonic() - before < 5
 
 
 def test_killed_amid_refunds_every_answer_given_is_in_the_books_and_nothing_is_there_twice(own: StandIn) -> None:

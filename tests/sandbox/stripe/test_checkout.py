@@ -146,6 +146,8 @@ def test_expired_by_time(caller: Caller) -> None:
         ({"success_url": "/thanks"}, "success_url"),
         ({"success_url": "javascript:alert(1)"}, "success_url"),
         ({"cancel_url": 'http://x.example/"><script>'}, "cancel_url"),
+        ({"success_url": "http://x.example;script-src:*/"}, "success_url"),
+        ({"success_url": "http://user:secret@x.example/"}, "success_url"),
         ({"line_items[0][quantity]": "0"}, "line_items[0][quantity]"),
         ({"line_items[0][quantity]": "1.5"}, "line_items[0][quantity]"),
         ({"line_items[0][price_data][currency]": "xxx"}, "line_items[0][price_data][currency]"),
