@@ -67,3 +67,9 @@ def main() -> None:
     except TrinityError as error:
         click.echo(f"trinity: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        # A file or directory that a person named, or that this user may not touch; without a name it is a bug.
+        if error.filename is None:
+            raise
+        click.echo(f"trinity: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)

@@ -5,7 +5,9 @@ child gets only the settings that its part needs: the owner's database address r
 encryption key only the executor, the log key and the model's key only the general worker.
 """
 
+import fcntl
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,6 +68,8 @@ class Stack:
     supervisor: Supervisor
     gmail_url: str | None
     environ: Mapping[str, str]
+    claim: int
+    """The open file whose lock says that this home is in use."""
 
     def keep_database(self) -> None:
         """Start the embedded server again if somebody killed it."""
@@ -77,12 +81,13 @@ class Stack:
         self.supervisor.end()
         if self.server is not None:
             self.server.stop()
+        os.close(self.claim)
 
 
 def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]) -> Stack:
     """Keys, Postgres, migrations, stand-ins: everything below the first account."""
     home = load(environ, cwd=cwd).home
-    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    claim = _claim(home)
     full = ensure_keys(home, dict(environ))
     settings = load(full, cwd=cwd)
     supervisor = Supervisor(say)
@@ -100,12 +105,30 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
             full |= {"NVIDIA_BASE_URL": f"{model_url}/v1", "NVIDIA_MODEL": SANDBOX_MODEL}
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, model_url)
         sandbox_url = full["GMAIL_API_BASE"] if gmail else None
-        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, full)
+        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, full, claim)
     except BaseException:
         supervisor.end()
         if server is not None:
             server.stop()
+        os.close(claim)
         raise
+
+
+def _claim(home: Path) -> int:
+    """Take a home for this process alone: two stacks on one would take turns at stopping its database."""
+    try:
+        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        descriptor = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        text = f"The data directory {home} cannot be used: {error.strerror}. TRINITY_HOME names another."
+        raise Refused("home_not_usable", text) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        text = f"Trinity runs already on {home}. End that one, or name another directory by TRINITY_HOME."
+        raise Refused("already_running", text) from error
+    return descriptor
 
 
 def raise_parts(stack: Stack, say: Callable[[str], None]) -> None:
@@ -150,7 +173,8 @@ def _database(
 def _begin(supervisor: Supervisor, name: str, home: Path) -> Child:
     """Start a sandbox server on the port that it had before, since rows name its address."""
     data = home / "sandbox" / name
-    data.mkdir(parents=True, exist_ok=True)
+    for directory in (data.parent, data):
+        directory.mkdir(mode=0o700, exist_ok=True)
     kept = data / PORT_FILE
     port = json.loads(kept.read_text())["port"] if kept.is_file() else free_port()
     kept.write_text(json.dumps({"port": port}))
