@@ -1,6 +1,7 @@
 """What people do before a call acts: decide, revoke, cancel, edit, ask for execution. And what they may not."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -291,3 +292,25 @@ async def test_tightening_is_immediate_and_says_what_is_in_flight(world: World) 
     assert (await world.drive(made.tool_call_id)).state == "denied"
     assert [one["code"] for one in (await world.call(made.tool_call_id)).reasons] == ["posture"]
     assert await world.sent() == []
+
+
+@pytest.mark.parametrize("verb", ["cancel", "revoke", "decide"])
+async def test_what_waited_for_the_lock_happened_after_what_held_it(world: World, verb: str) -> None:
+    made = await world.propose()
+    approval_id = made.approval_id
+    assert approval_id is not None
+    async with world.tx() as tx:
+        await effects.lock_call(tx, made.tool_call_id)
+        new = NewDecision("approve", made.envelope_digest)
+        doing: dict[str, Callable[[], Coroutine[None, None, object]]] = {
+            "cancel": lambda: gateway.cancel(world.app, world.owner, made.tool_call_id),
+            "revoke": lambda: gateway.revoke(world.app, world.owner, approval_id),
+            "decide": lambda: gateway.decide(world.app, world.owner, approval_id, new),
+        }
+        waiting = asyncio.create_task(doing[verb]())
+        await asyncio.sleep(0.2)
+        held_until = world.clock()
+    await waiting
+    kind = {"cancel": "tool_call.cancelled", "revoke": "approval.revoked", "decide": "approval.decided"}[verb]
+    (event,) = await world.events(kind)
+    assert event.created_at > held_until

@@ -94,10 +94,10 @@ class Denied:
 
 async def claim(house: House, account_id: UUID, call_id: UUID) -> Claimed | NotYet | Denied:
     """Decide, on facts read now and under the lock, whether this call may act, and take its lease."""
-    now = house.clock()
     async with house.db.transaction(account_id, barrier="claim") as tx:
         await tx.lock_account()
         row = await tx.one(READ, {"id": call_id})
+        now = house.clock()
         if row is None or row["state"] != "ready":
             return Denied((Reason("2 currency", "not_ready", "The call is not ready."),))
         if row["not_before"] and now < row["not_before"]:

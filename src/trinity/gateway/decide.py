@@ -1,4 +1,8 @@
-"""What people do to a call before it acts: decide, revoke, cancel, edit, ask for execution."""
+"""What people do to a call before it acts: decide, revoke, cancel, edit, ask for execution.
+
+Each looks at the clock when it holds the call's lock, so that the times of what happened to a call are in the
+order in which it happened, and nothing is decided after its expiry because it waited.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,11 +25,11 @@ BEFORE_CLAIM = ("proposed", "awaiting_approval", "ready")
 
 async def decide(house: House, actor: Actor, request_id: UUID, new: NewDecision) -> str:
     """Take a person's decision on one approval request. Returns the request's new state."""
-    now = house.clock()
     member_id = _person(actor)
     async with house.db.transaction(actor.account_id, barrier="decide") as tx:
         request = await approvals.get_request(tx, request_id)
         await effects.lock_call(tx, request.tool_call_id)
+        now = house.clock()
         request = await approvals.get_request(tx, request_id)
         member = await accounts.get_member(tx, member_id)
         envelope = (await effects.get_envelope(tx, request.tool_call_id)).parsed()
@@ -48,10 +52,10 @@ async def _schedule(tx: Tx, request: approvals.ApprovalRequest, now: datetime) -
 
 async def revoke(house: House, actor: Actor, request_id: UUID) -> None:
     """Take an approval back; possible until the claim."""
-    now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         request = await approvals.get_request(tx, request_id)
         call = await effects.lock_call(tx, request.tool_call_id)
+        now = house.clock()
         request = await approvals.get_request(tx, request_id)
         await accounts.demand(tx, actor, Permission.APPROVE)
         if call["state"] not in BEFORE_CLAIM:
@@ -63,9 +67,9 @@ async def revoke(house: House, actor: Actor, request_id: UUID) -> None:
 
 async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
     """Undo a call before it is claimed."""
-    now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         call = await effects.lock_call(tx, call_id)
+        now = house.clock()
         if actor.kind == "user":
             await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         if call["state"] not in BEFORE_CLAIM:
@@ -78,10 +82,10 @@ async def cancel(house: House, actor: Actor, call_id: UUID) -> None:
 
 async def edit(house: House, actor: Actor, request_id: UUID, payload: object, idempotency_key: str) -> Proposed:
     """Replace what waits for approval: a new ToolCall with its own approval supersedes the old one."""
-    now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         request = await approvals.get_request(tx, request_id)
         await effects.lock_call(tx, request.tool_call_id)
+        now = house.clock()
         request = await approvals.get_request(tx, request_id)
         await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         if request.state != "pending":
@@ -105,11 +109,11 @@ async def request_execution(house: House, actor: Actor, call_id: UUID) -> None:
 
     A call that is in doubt for good, because every look could not tell, is looked at once more.
     """
-    now = house.clock()
     async with house.db.transaction(actor.account_id) as tx:
         if actor.kind == "user":
             await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
         row = await effects.lock_call(tx, call_id)
+        now = house.clock()
         if row["state"] not in ("ready", "executing", "in_doubt"):
             text = f"The call is {row['state']}; only an approved one can be executed."
             facts = {"state": row["state"]}
