@@ -39,12 +39,12 @@ async def served_by(
 
 
 async def run_of(made: Lane) -> Run:
-    """Start a run and wait for its end."""
+    """Start a run and wait for its end, and for its process's: the runtime says the one before it has the other."""
     async with made.world.tx() as tx:
         new = agency.NewRun(made.world.project_id, "Write to Ada.", "ada@customer.example", "Ada Byron")
         run_id = await agency.start_run(tx, made.world.owner, new, made.world.clock())
     async with asyncio.timeout(WAIT_S):
-        while (run := await _run(made, run_id)).state not in ENDED:
+        while (run := await _run(made, run_id)).state not in ENDED or run.isolation is None:
             await asyncio.sleep(0.1)
     return run
 
