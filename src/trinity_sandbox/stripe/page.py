@@ -62,13 +62,14 @@ async def pay(request: Http, session_id: str) -> Page:
     if len(body) > PAGE_FORM_BYTES_MAX:
         return _html("Too much", "<p>This form is too large.</p>", status=413)
     given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=PAGE_FIELDS_MAX)
-    email = given.get("email", [session["customer_email"] or ""])[0].strip()
+    email = session["customer_email"] or given.get("email", [""])[0].strip()
     name = given.get("name", [""])[0].strip()[:NAME_CHARS_MAX] or None
     means = _means(session, given.get("means", [""])[0])
+    filled = (email[:EMAIL_CHARS_MAX], name or "")
     if "@" not in email or len(email) > EMAIL_CHARS_MAX:
-        return _session_page(request, session, "Please give an email address.", status=400)
+        return _session_page(request, session, "Please give an email address.", status=400, filled=filled)
     if means is None and session["amount_total"]:
-        return _session_page(request, session, "Please choose a test card.", status=400)
+        return _session_page(request, session, "Please choose a test card.", status=400, filled=filled)
     with service.books.transaction():
         session = service.books.find(session_id) or session
         if session["status"] != "open":
@@ -76,7 +77,7 @@ async def pay(request: Http, session_id: str) -> Page:
         declined = checkout.pay(service.work(session["_account"]), session, means, email, name)
     service.pump.wake()
     if declined is not None:
-        return _session_page(request, session, declined, status=402)
+        return _session_page(request, session, declined, status=402, filled=filled)
     return Response("", status_code=303, headers={"location": _success(session), "cache-control": "no-store"})
 
 
@@ -108,14 +109,18 @@ def _not_found() -> Page:
     return _html("Not found", "<p>There is no such checkout.</p>", status=404)
 
 
-def _session_page(request: Http, session: Json, alert: str = "", status: int = 200) -> Page:
+def _session_page(
+    request: Http, session: Json, alert: str = "", status: int = 200, filled: tuple[str, str] = ("", "")
+) -> Page:
     if session["status"] == "complete":
         text = "<p>This checkout is complete. You can't pay twice.</p>"
         return _html("Paid", f'{text}<p><a href="{html.escape(_success(session))}">Go on</a></p>', status=status)
     if session["status"] == "expired":
         return _html("Expired", "<p>This checkout has expired. Nothing was charged.</p>", status=status)
     items = service_of(request).books.all("item", session["_account"], _session=session["id"])
-    body = _bill(items, session) + (f'<p role="alert">{html.escape(alert)}</p>' if alert else "") + _form(session)
+    body = (
+        _bill(items, session) + (f'<p role="alert">{html.escape(alert)}</p>' if alert else "") + _form(session, *filled)
+    )
     return _html("Checkout", body, status=status, targets=[session["success_url"]])
 
 
@@ -130,22 +135,24 @@ def _bill(items: list[Json], session: Json) -> str:
     return f"<table><tbody>{lines}</tbody><tfoot><tr><th>Total</th><th id=total>{total}</th></tr></tfoot></table>"
 
 
-def _form(session: Json) -> str:
+def _form(session: Json, email: str, name: str) -> str:
     means = "".join(
         f'<label><input type="radio" name="means" value="{one.name}"{" checked" if number == 0 else ""}>'
         f" {html.escape(one.label)}</label>"
         for number, one in enumerate(_offered(session))
     )
     choice = f"<fieldset><legend>Test cards</legend>{means}</fieldset>" if session["amount_total"] else ""
-    email = html.escape(session["customer_email"] or "")
+    email = html.escape(session["customer_email"] or email)
+    readonly = " readonly" if session["customer_email"] else ""
     cancel = (
         f'<p><a id="cancel" href="{html.escape(session["cancel_url"])}">Cancel</a></p>' if session["cancel_url"] else ""
     )
     amount = html.escape(spoken(session["amount_total"], session["currency"]))
     return (
         f'<form method="post"><label>Email <input type="email" name="email" required value="{email}"'
-        f"{' readonly' if email else ''}></label>"
-        f'<label>Name <input name="name" autocomplete="name" maxlength="{NAME_CHARS_MAX}"></label>{choice}'
+        f"{readonly}></label>"
+        f'<label>Name <input name="name" autocomplete="name" maxlength="{NAME_CHARS_MAX}"'
+        f' value="{html.escape(name)}"></label>{choice}'
         f'<button type="submit">Pay {amount}</button></form>{cancel}'
     )
 

@@ -63,6 +63,13 @@ def test_paying_completes_and_sends_the_customer_on(caller: Caller) -> None:
     ]
 
 
+def test_an_address_that_the_session_fixes_stays(caller: Caller) -> None:
+    session = caller.session(customer_email="ada@customer.example")
+    assert caller.pay(session, email="mallory@customer.example").status_code == 303
+    found = caller.call("GET", f"checkout/sessions/{session['id']}")
+    assert found["customer_details"]["email"] == "ada@customer.example"
+
+
 def test_nobody_pays_twice(caller: Caller) -> None:
     session = caller.session()
     assert [caller.pay(session).status_code for _ in range(3)] == [303, 409, 409]
