@@ -277,3 +277,10 @@ async def test_a_reply_joins_the_thread_of_a_sent_mail(world: World) -> None:
     sent = await world.sent()
     assert len(sent) == 2
     assert sent[0]["thread_id"] == sent[1]["thread_id"]
+
+
+async def test_a_repeated_proposal_gets_the_first_call_though_the_alias_is_gone(world: World) -> None:
+    first = await world.propose()
+    world.tamper("update integrations set aliases = '{}'")
+    again = await world.propose()
+    assert (again.tool_call_id, again.is_new) == (first.tool_call_id, False)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trinity.cli.secrets import ensure_keys
@@ -63,11 +63,11 @@ class Stack:
     """A running stack: its settings as the owner sees them, its Postgres if it is ours, its children."""
 
     settings: Settings
-    owner_url: str
+    owner_url: str = field(repr=False)
     server: EmbeddedServer | None
     supervisor: Supervisor
     gmail_url: str | None
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     claim: int
     """The open file whose lock says that this home is in use."""
 

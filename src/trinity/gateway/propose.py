@@ -77,12 +77,14 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
         await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
     typed_payload = _typed_bytes(proposal)
     payload = parse(operation.payload, proposal.payload)
-    project, mailbox, thread = await resolve(tx, proposal.project_id, payload)
+    await accounts.get_project(tx, proposal.project_id)
     call_id = uuid7(now)
     typed_digest = digest_hex(typed_payload)
-    frame_of_key = (call_id, project.id, operation.name)
+    frame_of_key = (call_id, proposal.project_id, operation.name)
+    # The key comes before the mailbox: who repeats a proposal gets the first one, whatever changed meanwhile.
     if earlier := await effects.reserve_key(tx, proposal.idempotency_key, typed_digest, frame_of_key, now):
         return await _repeated(tx, earlier, typed_digest)
+    project, mailbox, thread = await resolve(tx, proposal.project_id, payload)
     await _check_run(tx, proposal)
     frame = Frame(
         call_id,
