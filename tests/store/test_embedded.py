@@ -155,7 +155,7 @@ def test_a_half_done_first_start_is_done_again(server: EmbeddedServer) -> None:
 def test_a_first_start_killed_in_the_middle_is_done_again(server: EmbeddedServer) -> None:
     code = (
         "import sys; from pathlib import Path; from trinity.store.embedded import EmbeddedServer\n"
-        "EmbeddedServer(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None).start()"
+        "EmbeddedServer(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None).start({'fsync': 'off'})"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(server.home), str(BIN_DIR or "")],

@@ -32,6 +32,8 @@ START_TIMEOUT_S = 60.0
 """Crash recovery of a large database takes its time; a healthy start takes 0.1 s."""
 STOP_TIMEOUT_S = 30.0
 ORPHANS_TIMEOUT_S = 5.0
+KILLED_TIMEOUT_S = 60.0
+"""A killed process is gone only when the disk has answered it: on a busy disk that takes a while."""
 INITDB_TIMEOUT_S = 120.0
 LOCK_TIMEOUT_S = 180.0
 """Longer than another process's whole first start."""
@@ -140,10 +142,10 @@ class EmbeddedServer:
         """After a killed server: wait for its orphans, end those that hang, and remove what it left lying."""
         for directory in (place.data, place.unfinished):
             _wait_until_gone(directory, ORPHANS_TIMEOUT_S)
-            for step in (signal.SIGQUIT, signal.SIGKILL):
-                for pid in host.processes_in(directory):
-                    _signal(pid, step)
-                _wait_until_gone(directory, ORPHANS_TIMEOUT_S)
+            for pid in host.processes_in(directory):
+                _signal(pid, signal.SIGQUIT)
+            _wait_until_gone(directory, ORPHANS_TIMEOUT_S)
+            _kill_until_gone(directory, KILLED_TIMEOUT_S)
             if host.processes_in(directory):
                 raise EmbeddedServerError(f"processes of an earlier server still hold {directory}")
         place.remove_leftovers()
@@ -262,6 +264,17 @@ def _url(place: Place) -> str:
 def _wait_until_gone(directory: Path, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while host.processes_in(directory) and time.monotonic() < deadline:
+        _reap()
+        time.sleep(POLL_S)
+    _reap()
+
+
+def _kill_until_gone(directory: Path, timeout_s: float) -> None:
+    """Kill again and again: an orphaned initdb starts the next of its helpers when one of them dies."""
+    deadline = time.monotonic() + timeout_s
+    while (pids := host.processes_in(directory)) and time.monotonic() < deadline:
+        for pid in pids:
+            _signal(pid, signal.SIGKILL)
         _reap()
         time.sleep(POLL_S)
     _reap()
