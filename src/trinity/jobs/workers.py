@@ -25,14 +25,17 @@ LEASE_MARGIN_S = 10.0
 FAILURES_TOLD_MAX = 10
 
 
-def backoff_s(job: Job) -> int:
-    """1, 2, 4, … seconds, at most five minutes."""
-    attempt: int = job.attempt
-    return int(min(2 ** max(attempt - 1, 0), BACKOFF_S_MAX))
+class Retried:
+    """What is tried again after an error of ours or of a provider's."""
+
+    def backoff(self, job: Job) -> int:
+        """Seconds to the next try: 1, 2, 4, …, at most five minutes."""
+        attempt: int = job.attempt
+        return int(min(2 ** max(attempt - 1, 0), BACKOFF_S_MAX))
 
 
 @worker(queue=EXECUTOR_QUEUE)
-class Advance:
+class Advance(Retried):
     """Drives one ToolCall through whatever comes next."""
 
     async def process(self, job: Job) -> None:
@@ -44,26 +47,18 @@ class Advance:
             async with rails.house.db.transaction(account_id) as tx:
                 await tx.enqueue(advance_job(account_id, call_id, later.at))
 
-    def backoff(self, job: Job) -> int:
-        """Seconds to the next try after an error of ours."""
-        return backoff_s(job)
-
 
 @worker(queue=EXECUTOR_QUEUE)
-class Verify:
+class Verify(Retried):
     """Compares a settled effect with the provider's own record."""
 
     async def process(self, job: Job) -> None:
         """Fetch, compare, write the verification receipt."""
         await gateway.verify(executor().rails, UUID(job.args["account_id"]), UUID(job.args["tool_call_id"]))
 
-    def backoff(self, job: Job) -> int:
-        """Seconds to the next try after an error of ours or the provider's."""
-        return backoff_s(job)
-
 
 @worker(queue=GENERAL_QUEUE)
-class Packet:
+class Packet(Retried):
     """Builds the proof packets that a verified call belongs to, and checks them with the verifier itself."""
 
     async def process(self, job: Job) -> None:
@@ -77,13 +72,9 @@ class Packet:
         if call.run_id is not None:
             await export(db, account_id, "run", call.run_id, signer, station.house.clock())
 
-    def backoff(self, job: Job) -> int:
-        """Seconds to the next try after an error of ours."""
-        return backoff_s(job)
-
 
 @worker(queue=GENERAL_QUEUE)
-class RunPacket:
+class RunPacket(Retried):
     """Builds the packet of a run that has ended."""
 
     async def process(self, job: Job) -> None:
@@ -92,13 +83,9 @@ class RunPacket:
         account_id, run_id = UUID(job.args["account_id"]), UUID(job.args["run_id"])
         await export(station.house.db, account_id, "run", run_id, station.signer, station.house.clock())
 
-    def backoff(self, job: Job) -> int:
-        """Seconds to the next try after an error of ours."""
-        return backoff_s(job)
-
 
 @worker(queue=GENERAL_QUEUE)
-class Run:
+class Run(Retried):
     """Runs an agent: a lease, a process, its end."""
 
     async def process(self, job: Job) -> None:
@@ -124,10 +111,6 @@ class Run:
         async with db.transaction(account_id) as tx:
             await agency.keep_isolation(tx, run_id, ended.isolation)
             await agency.finish_run(tx, run_id, "failed", f"The runtime ended with code {ended.code}.", clock())
-
-    def backoff(self, job: Job) -> int:
-        """Seconds to the next try after an error of ours."""
-        return backoff_s(job)
 
 
 @worker(queue=GENERAL_QUEUE, cron="* * * * *", max_attempts=1)

@@ -7,6 +7,8 @@ a broken connection. Codes: lease_revoked, lease_expired, run_stopped, invalid, 
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import httpx
 from litestar import Litestar, Request, Response, get, post
@@ -93,65 +95,59 @@ def _reading(door: Door) -> list[ControllerRouterHandler]:
     return [package, chat]
 
 
+type Act[M: messages.Said] = Callable[[Tx, UUID, M, datetime], Awaitable[dict[str, object]]]
+"""What a message does to the run that it comes from; answers with what the runtime is told beside `ok`."""
+
+
 def _writing(door: Door) -> list[ControllerRouterHandler]:
-    @post(f"{PREFIX}/plan", status_code=200)
-    async def plan(request: Call) -> Response[bytes]:
+    return [
+        _taking(door, "/plan", messages.Plan, _plan),
+        _taking(door, "/drafts", messages.DraftText, _draft),
+        _taking(door, "/artifact-requests", messages.ArtifactRequest, _artifact_request),
+        _taking(door, "/events", messages.Note, _note),
+        _taking(door, "/finish", messages.Finish, _finish),
+    ]
+
+
+def _taking[M: messages.Said](door: Door, path: str, model: type[M], act: Act[M]) -> ControllerRouterHandler:
+    """A POST that takes one kind of message. The lease is asked first: who has none learns nothing of the body."""
+
+    @post(f"{PREFIX}{path}", status_code=200)
+    async def take(request: Call) -> Response[bytes]:
         body = await request.body()
 
         async def work(tx: Tx, leased: Leased) -> dict[str, object]:
-            said = messages.read(messages.Plan, body)
-            await agency.record_event(tx, leased.run_id, "plan", {"steps": said.steps}, door.house.clock())
-            return {}
+            return await act(tx, leased.run_id, messages.read(model, body), door.house.clock())
 
         return await door.within(request, work)
 
-    @post(f"{PREFIX}/drafts", status_code=200)
-    async def drafts(request: Call) -> Response[bytes]:
-        body = await request.body()
+    return take
 
-        async def work(tx: Tx, leased: Leased) -> dict[str, object]:
-            said = messages.read(messages.DraftText, body)
-            draft_id = await agency.save_draft(tx, leased.run_id, said.title, said.text, door.house.clock())
-            return {"draft_id": str(draft_id)}
 
-        return await door.within(request, work)
+async def _plan(tx: Tx, run_id: UUID, said: messages.Plan, now: datetime) -> dict[str, object]:
+    await agency.record_event(tx, run_id, "plan", {"steps": said.steps}, now)
+    return {}
 
-    @post(f"{PREFIX}/artifact-requests", status_code=200)
-    async def artifact_requests(request: Call) -> Response[bytes]:
-        body = await request.body()
 
-        async def work(tx: Tx, leased: Leased) -> dict[str, object]:
-            said = messages.read(messages.ArtifactRequest, body)
-            await agency.request_artifact(tx, leased.run_id, said.title, said.reason, door.house.clock())
-            return {}
+async def _draft(tx: Tx, run_id: UUID, said: messages.DraftText, now: datetime) -> dict[str, object]:
+    return {"draft_id": str(await agency.save_draft(tx, run_id, said.title, said.text, now))}
 
-        return await door.within(request, work)
 
-    @post(f"{PREFIX}/events", status_code=200)
-    async def events(request: Call) -> Response[bytes]:
-        body = await request.body()
+async def _artifact_request(tx: Tx, run_id: UUID, said: messages.ArtifactRequest, now: datetime) -> dict[str, object]:
+    await agency.request_artifact(tx, run_id, said.title, said.reason, now)
+    return {}
 
-        async def work(tx: Tx, leased: Leased) -> dict[str, object]:
-            said = messages.read(messages.Note, body)
-            kind = "confinement" if said.confinement else "note"
-            event = {"text": said.text} | ({"confinement": said.confinement} if said.confinement else {})
-            await agency.record_event(tx, leased.run_id, kind, event, door.house.clock())
-            return {}
 
-        return await door.within(request, work)
+async def _note(tx: Tx, run_id: UUID, said: messages.Note, now: datetime) -> dict[str, object]:
+    kind = "confinement" if said.confinement else "note"
+    event = {"text": said.text} | ({"confinement": said.confinement} if said.confinement else {})
+    await agency.record_event(tx, run_id, kind, event, now)
+    return {}
 
-    @post(f"{PREFIX}/finish", status_code=200)
-    async def finish(request: Call) -> Response[bytes]:
-        body = await request.body()
 
-        async def work(tx: Tx, leased: Leased) -> dict[str, object]:
-            said = messages.read(messages.Finish, body)
-            await agency.finish_run(tx, leased.run_id, said.outcome, said.summary, door.house.clock())
-            return {}
-
-        return await door.within(request, work)
-
-    return [plan, drafts, artifact_requests, events, finish]
+async def _finish(tx: Tx, run_id: UUID, said: messages.Finish, now: datetime) -> dict[str, object]:
+    await agency.finish_run(tx, run_id, said.outcome, said.summary, now)
+    return {}
 
 
 def _proposing(door: Door) -> list[ControllerRouterHandler]:
