@@ -274,11 +274,11 @@ async def make_world(
         await _mailbox(http, gmail_url, token, (address, alias))
         before = (await http.get(f"{gmail_url}/_sandbox/books")).json()["sent"] if is_shared else []
         credential = integrations.MailboxCredential(CLIENT, CLIENT_SECRET, token, f"{gmail_url}/token")
-        mailbox = integrations.NewMailbox(address, name, (alias,), gmail_url, "sandbox", credential)
+        mailbox = integrations.NewIntegration("gmail", address, name, gmail_url, credential, (alias,))
         project = accounts.NewProject("Website care", "We look after websites.", None)
         owner = (f"owner@{name.lower()}.example", "Robin Owner", PASSWORD)
         first = agency.FirstAccount(name, owner, mailbox, project)
-        account_id, owner_id = await agency.open_account(executor, ENCRYPTION_KEY, first, clock())
+        account_id, owner_id = await agency.open_account(executor, settings, first, clock())
         async with app.transaction(account_id) as tx:
             project_id = (await accounts.list_projects(tx))[0].id
         register = SpentRegister((home / "spent").as_uri())

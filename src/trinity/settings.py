@@ -17,6 +17,14 @@ from trinity.kit.permit import origin_of
 
 SECRET_BYTES_MIN = 32
 FILE_BYTES_MAX = 64_000
+AWS_NAMES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ALLOW_HTTP",
+)
 type Network = IPv4Network | IPv6Network
 
 
@@ -66,6 +74,14 @@ class Settings:
     google_token_url: str | None
     google_client_id: str | None
     google_client_secret: str | None = field(repr=False)
+    stripe_api_base: str | None
+    stripe_api_key: str | None = field(repr=False)
+    stripe_webhook_secret: str | None = field(repr=False)
+    smtp_url: str | None = field(repr=False)
+    artifacts_url: str
+    aws: Mapping[str, str] = field(repr=False)
+    """The usual `AWS_*` names of the object store, in lower case."""
+    webhook_key: bytes | None = field(repr=False)
     nvidia_base_url: str | None
     nvidia_api_key: str | None = field(repr=False)
     nvidia_model: str
@@ -121,6 +137,13 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Settings:
         google_token_url=values.url("GOOGLE_TOKEN_URL"),
         google_client_id=values.text("GOOGLE_CLIENT_ID"),
         google_client_secret=values.text("GOOGLE_CLIENT_SECRET"),
+        stripe_api_base=values.url("STRIPE_API_BASE"),
+        stripe_api_key=values.text("STRIPE_API_KEY"),
+        stripe_webhook_secret=values.text("STRIPE_WEBHOOK_SECRET"),
+        smtp_url=values.text("SMTP_URL"),
+        artifacts_url=values.text("ARTIFACTS_URL") or (home / "artifacts").as_uri(),
+        aws={name.lower(): value for name in AWS_NAMES if (value := values.text(name))},
+        webhook_key=values.secret("TRINITY_WEBHOOK_KEY"),
         nvidia_base_url=values.url("NVIDIA_BASE_URL"),
         nvidia_api_key=values.text("NVIDIA_API_KEY"),
         nvidia_model=values.text("NVIDIA_MODEL") or "nvidia/nemotron-3-super-120b-a12b",

@@ -196,7 +196,7 @@ async def test_opening_an_account_is_all_or_nothing(world: World) -> None:
     first = agency.FirstAccount("Other", ("not an address", "Robin", "correct horse battery"), None, None)
     before = world.tamper("select count(*) from accounts")
     with pytest.raises(Refused):
-        await agency.open_account(world.rails.house.db, b"k" * 32, first, world.clock())
+        await agency.open_account(world.rails.house.db, world.settings, first, world.clock())
     assert world.tamper("select count(*) from accounts") == before
     async with world.tx() as tx:
         assert await effects.list_tool_calls(tx) == []

@@ -127,7 +127,7 @@ async def test_an_assertion_that_nobody_verified_opens_no_live_endpoint(open_wor
 async def test_a_suspended_mailbox_sends_nothing(world: World) -> None:
     made = await world.approved()
     async with world.tx() as tx:
-        (mailbox,) = await integrations.list_mailboxes(tx)
+        (mailbox,) = await integrations.list_integrations(tx)
         await integrations.suspend(tx, world.owner, mailbox.id, "because", world.clock())
     await world.drive(made.tool_call_id)
     assert await reasons(world, made) == ("denied", {"not_ready"})

@@ -309,7 +309,7 @@ async def test_a_mail_that_a_person_deleted_is_not_sent_again(world: World) -> N
 async def access_token(world: World) -> str:
     """A token of the mailbox's owner, who deletes things by hand."""
     async with world.tx() as tx:
-        (mailbox,) = await integrations.list_mailboxes(tx)
+        (mailbox,) = await integrations.list_integrations(tx)
     client = await world.rails.client(world.account_id, mailbox)
     return await client._access_token()
 

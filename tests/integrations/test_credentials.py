@@ -10,21 +10,21 @@ from psycopg.errors import InsufficientPrivilege
 from tests.world import CLIENT_SECRET, ENCRYPTION_KEY, World
 from trinity import integrations
 from trinity.errors import Refused
-from trinity.integrations import MailboxCredential, NewMailbox, open_credential
+from trinity.integrations import MailboxCredential, NewIntegration, open_credential
 
 type Open = Callable[..., Awaitable[World]]
 
 
-async def mailbox_of(world: World) -> integrations.Mailbox:
+async def mailbox_of(world: World) -> integrations.Integration:
     async with world.tx() as tx:
-        (found,) = await integrations.list_mailboxes(tx)
+        (found,) = await integrations.list_integrations(tx)
     return found
 
 
 async def opened(world: World, key: bytes = ENCRYPTION_KEY, integration_id: UUID | None = None) -> MailboxCredential:
     wanted = integration_id or (await mailbox_of(world)).id
     async with world.rails.house.db.transaction(world.account_id) as tx:
-        return await open_credential(tx, key, wanted)
+        return await open_credential(tx, key, wanted, MailboxCredential)
 
 
 async def code_of(doing: Awaitable[object]) -> str:
@@ -81,24 +81,25 @@ async def test_the_apps_role_cannot_even_read_the_sealed_bytes(world: World) -> 
 
 async def ask(world: World) -> None:
     async with world.tx() as tx:
-        await open_credential(tx, ENCRYPTION_KEY, uuid4())
+        await open_credential(tx, ENCRYPTION_KEY, uuid4(), MailboxCredential)
 
 
 async def test_an_account_has_one_endpoint_and_each_mailbox_once(world: World) -> None:
     credential = MailboxCredential("c", "s", "r", "http://127.0.0.1:1/token")
-    new = NewMailbox("else@northwind.example", "x", (), world.gmail_url, "sandbox", credential)
+    new = NewIntegration("gmail", "else@northwind.example", "x", world.gmail_url, credential)
 
-    async def connect(one: NewMailbox) -> UUID:
+    async def connect(one: NewIntegration) -> UUID:
         async with world.rails.house.db.transaction(world.account_id) as tx:
-            return await integrations.connect_mailbox(tx, ENCRYPTION_KEY, world.owner, one, world.clock())
+            mode_of = world.settings.mode_of
+            return await integrations.connect(tx, ENCRYPTION_KEY, world.owner, one, mode_of, world.clock())
 
     assert await code_of(connect(replace(new, endpoint="https://gmail.googleapis.com"))) == "endpoint_mixed"
-    assert await code_of(connect(replace(new, address=world.mailbox))) == "mailbox_taken"
+    assert await code_of(connect(replace(new, address=world.mailbox))) == "integration_taken"
     made = await connect(new)
     async with world.tx() as tx:
-        assert (await integrations.get_mailbox(tx, made)).state == "ready"
+        assert (await integrations.get_integration(tx, made)).state == "ready"
         await integrations.suspend(tx, world.owner, made, "because", world.clock())
-        assert (await integrations.get_mailbox(tx, made)).state == "suspended"
+        assert (await integrations.get_integration(tx, made)).state == "suspended"
     (connected, *_), (suspended,) = (
         await world.events("integration.connected"),
         await world.events("integration.suspended"),

@@ -40,7 +40,9 @@ async def heard(listening: AsyncConnection, timeout_s: float = 0.3) -> list[tupl
 
 
 async def open_account(tx: Tx) -> None:
-    await tx.execute("insert into accounts values (%(id)s, 'x', now())", {"id": tx.account_id})
+    await tx.execute(
+        "insert into accounts values (%(id)s, 'x', now(), left('x-' || %(id)s, 40))", {"id": tx.account_id}
+    )
 
 
 def job(run_at: datetime | None = None) -> Job:
@@ -210,4 +212,4 @@ async def test_the_accounts_lock_is_shared_by_claims_and_each_accounts_own(db: D
 def test_history_cannot_be_written_through_the_owner_by_chance(database_url: str) -> None:
     """The owner migrates and no more: without an account even he can insert nothing."""
     with psycopg.connect(database_url) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        db.execute("insert into accounts values (gen_random_uuid(), 'x', now())")
+        db.execute("insert into accounts values (gen_random_uuid(), 'x', now(), 'an-x')")

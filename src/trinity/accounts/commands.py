@@ -19,6 +19,7 @@ from trinity.store.database import Tx
 EMAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 NAME_MAX = 120
 SUMMARY_MAX = 20_000
+SLUG_MAX = 40
 UNDO_WINDOW_S = 30
 UNDO_WINDOW_MAX_S = 3_600
 OWN_MAILBOX = "select 1 from integrations where id = %(id)s"
@@ -36,9 +37,10 @@ class NewProject:
 
 async def create_account(tx: Tx, actor: Actor, name: str, owner: tuple[str, str, str], now: datetime) -> UUID:
     """The account of this unit of work, with its first owner: (mail address, name, password). Returns the owner's id."""
+    slug = await _free_slug(tx, _name(name))
     await tx.execute(
-        "insert into accounts (id, name, created_at) values (%(id)s, %(name)s, %(now)s)",
-        {"id": tx.account_id, "name": _name(name), "now": now},
+        "insert into accounts (id, name, slug, created_at) values (%(id)s, %(name)s, %(slug)s, %(now)s)",
+        {"id": tx.account_id, "name": name, "slug": slug, "now": now},
     )
     await audit.record(tx, actor, "account.created", ("account", tx.account_id), now, {})
     return await create_user(tx, actor, *owner, "owner", now)
@@ -98,6 +100,13 @@ async def create_project(tx: Tx, actor: Actor, new: NewProject, now: datetime) -
     await audit.record(tx, actor, "project.created", ("project", project_id), now, {"undo_window_s": new.undo_window_s})
     tx.notify("projects")
     return project_id
+
+
+async def _free_slug(tx: Tx, name: str) -> str:
+    """The part of public addresses that stands for the account: its name's letters, and an id where they are taken."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:SLUG_MAX]
+    taken = len(words) < 2 or await tx.value("select trinity_account_of_slug(%(slug)s)", {"slug": words}) is not None
+    return f"{words or 'a'}-{tx.account_id.hex[-8:]}" if taken else words
 
 
 def _name(name: str) -> str:

@@ -16,7 +16,16 @@ from trinity.store.schema import blob, key, metadata, moment, same_account, tena
 
 ROLES = ("owner", "approver", "operator", "auditor")
 
-accounts = Table("accounts", metadata, key("id", is_primary=True), text("name"), moment("created_at"))
+accounts = Table(
+    "accounts",
+    metadata,
+    key("id", is_primary=True),
+    text("name"),
+    text("slug"),
+    moment("created_at"),
+    UniqueConstraint("slug"),
+    CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{1,62}$'", name="slug"),
+)
 
 users = Table(
     "users",
@@ -62,4 +71,27 @@ projects = tenant_table(
     moment("created_at"),
     same_account("integration_id", "integrations"),
     CheckConstraint("undo_window_s between 0 and 3600", name="undo_window"),
+)
+
+sponsor_domains = tenant_table(
+    "sponsor_domains",
+    key("project_id"),
+    text("domain"),
+    moment("created_at"),
+    moment("revoked_at", is_optional=True),
+    same_account("project_id", "projects"),
+    UniqueConstraint("account_id", "project_id", "domain"),
+)
+"""Whose people may look at one project as guests."""
+
+guests = tenant_table(
+    "guests",
+    key("project_id"),
+    text("email"),
+    blob("token_sha256"),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("revoked_at", is_optional=True),
+    same_account("project_id", "projects"),
+    UniqueConstraint("token_sha256"),
 )

@@ -5,11 +5,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
 
-RUN_STATES = ("queued", "running", "waiting", "completed", "failed", "stopped")
+RUN_KINDS = ("outreach", "acquisition", "reply")
+RUN_STATES = ("held", "queued", "running", "waiting", "completed", "failed", "stopped")
 
 runs = tenant_table(
     "runs",
     key("project_id"),
+    text("kind", default="outreach"),
+    key("contact_id", is_optional=True),
+    key("order_id", is_optional=True),
+    key("thread_id", is_optional=True),
+    key("held_for_id", is_optional=True),
     text("goal"),
     text("contact_addr", is_optional=True),
     text("contact_name", is_optional=True),
@@ -17,15 +23,23 @@ runs = tenant_table(
     text("outcome", is_optional=True),
     text("isolation", is_optional=True),
     text("package_sha256", is_optional=True),
-    Column("started_by", Uuid(), ForeignKey("users.id"), nullable=False),
+    Column("started_by", Uuid(), ForeignKey("users.id"), nullable=True),
     moment("created_at"),
     moment("started_at", is_optional=True),
     moment("finished_at", is_optional=True),
     same_account("project_id", "projects"),
+    same_account("contact_id", "contacts"),
+    same_account("order_id", "orders"),
+    same_account("thread_id", "threads"),
+    same_account("held_for_id", "sources"),
     CheckConstraint(f"state in {RUN_STATES}", name="state"),
+    CheckConstraint(f"kind in {RUN_KINDS}", name="kind"),
     Index(None, "account_id", "project_id", "id"),
     Index(None, "account_id", "state"),
+    Index(None, "account_id", "order_id"),
+    Index(None, "account_id", "held_for_id"),
 )
+"""`started_by` is None for a run that followed from a payment; `held_for_id` is the source that it waits for."""
 
 run_leases = tenant_table(
     "run_leases",

@@ -39,7 +39,7 @@ async def build_package(tx: Tx, run: Run, model: str) -> dict[str, Json]:
 async def _mailbox(tx: Tx, integration_id: UUID | None) -> Json:
     if integration_id is None:
         return None
-    mailbox = await integrations.get_mailbox(tx, integration_id)
+    mailbox = await integrations.get_integration(tx, integration_id)
     return {"address": mailbox.address, "aliases": [str(alias) for alias in mailbox.aliases]}
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from trinity import accounts, controls, integrations
 from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
+from trinity.settings import Settings
 from trinity.store.database import Database
 
 
@@ -16,20 +17,29 @@ class FirstAccount:
 
     name: str
     owner: tuple[str, str, str] = field(repr=False)
-    mailbox: integrations.NewMailbox | None
+    mailbox: integrations.NewIntegration | None
     project: accounts.NewProject | None
+    others: tuple[integrations.NewIntegration, ...] = ()
+    webhook_secret: str | None = field(default=None, repr=False)
+    """What Stripe signs its webhooks with, if a Stripe account is among the others."""
 
 
-async def open_account(db: Database, encryption_key: bytes, first: FirstAccount, now: datetime) -> tuple[UUID, UUID]:
+async def open_account(db: Database, settings: Settings, first: FirstAccount, now: datetime) -> tuple[UUID, UUID]:
     """Make all of it or nothing. Needs the executor's database role. Returns (account id, owner's user id)."""
     account_id = uuid7(now)
     actor = Actor.system(account_id, "cli")
     async with db.transaction(account_id) as tx:
         owner_id = await accounts.create_account(tx, actor, first.name, first.owner, now)
         await controls.begin(tx, actor, now)
+        key, mode_of = settings.demand_encryption_key(), settings.mode_of
         mailbox_id = None
         if first.mailbox:
-            mailbox_id = await integrations.connect_mailbox(tx, encryption_key, actor, first.mailbox, now)
+            mailbox_id = await integrations.connect(tx, key, actor, first.mailbox, mode_of, now)
+        for other in first.others:
+            made = await integrations.connect(tx, key, actor, other, mode_of, now)
+            if other.provider == "stripe" and first.webhook_secret:
+                seal = integrations.webhook_key(settings)
+                await integrations.add_webhook_secret(tx, seal, made, first.webhook_secret, now)
         if first.project:
             project = accounts.NewProject(
                 first.project.name, first.project.summary, mailbox_id, first.project.undo_window_s

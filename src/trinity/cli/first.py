@@ -26,6 +26,8 @@ ALIASES = ("hello@northwind.example",)
 PASSWORD_BYTES = 12
 LOGIN_FILE = "first-login.json"
 SANDBOX_TIMEOUT_S = 10.0
+STRIPE_ACCOUNT = "acct_sandbox"
+WEBHOOK_SECRET_BYTES = 16
 
 PROJECT_NAME = "Website care"
 PROJECT_SUMMARY = (
@@ -75,18 +77,24 @@ async def open_sample_account(
 ) -> Opened:
     """An account to begin with: a mailbox at the sandbox if one is in use, a project, a note that agents may read."""
     mailbox = await _mailbox(settings, gmail_url)
+    stripe = _stripe(settings)
+    webhook_secret = f"whsec_sandbox_{secrets.token_hex(WEBHOOK_SECRET_BYTES)}"
     first = agency.FirstAccount(
         ACCOUNT_NAME,
         (login.email, OWNER_NAME, login.password),
         mailbox,
         accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
+        (stripe,) if stripe else (),
+        webhook_secret,
     )
-    account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, now)
+    account_id, owner_id = await agency.open_account(db, settings, first, now)
+    if stripe:
+        await _hear_stripe(settings, account_id, webhook_secret)
     await _add_note(db, account_id, owner_id, now)
     return Opened(account_id, owner_id, login)
 
 
-async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.NewMailbox | None:
+async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.NewIntegration | None:
     """A mailbox of the sandbox, where one is in use; a real one is connected by `trinity account create`."""
     if gmail_url is None or settings.google_token_url is None:
         return None
@@ -108,8 +116,26 @@ async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.Ne
         answer = await http.post(f"{gmail_url}/_sandbox/mailboxes", json=body)
     if answer.status_code >= 300:
         raise Refused("sandbox_refused", f"The sandbox refused a mailbox: {answer.status_code}.")
-    mode = settings.mode_of(gmail_url)
-    return integrations.NewMailbox(MAILBOX, ACCOUNT_NAME, ALIASES, gmail_url, mode, credential)
+    return integrations.NewIntegration("gmail", MAILBOX, ACCOUNT_NAME, gmail_url, credential, ALIASES)
+
+
+def _stripe(settings: Settings) -> integrations.NewIntegration | None:
+    """The Stripe account of the sandbox, where one is in use; a real one is connected by `trinity account connect`."""
+    endpoint = settings.stripe_api_base
+    if endpoint is None or settings.mode_of(endpoint) != "sandbox":
+        return None
+    credential = integrations.StripeCredential(settings.stripe_api_key or "")
+    return integrations.NewIntegration("stripe", STRIPE_ACCOUNT, ACCOUNT_NAME, endpoint, credential)
+
+
+async def _hear_stripe(settings: Settings, account_id: UUID, secret: str) -> None:
+    """Let the sandbox send its webhooks to this account's address, signed with the secret that we keep."""
+    url = f"{settings.base_url}/webhooks/stripe/{account_id}"
+    async with httpx.AsyncClient(timeout=SANDBOX_TIMEOUT_S, trust_env=False) as http:
+        body = {"url": url, "secret": secret}
+        answer = await http.post(f"{settings.stripe_api_base}/_sandbox/webhook-endpoints", json=body)
+    if answer.status_code >= 300:
+        raise Refused("sandbox_refused", f"The Stripe sandbox refused a webhook address: {answer.status_code}.")
 
 
 async def _add_note(db: Database, account_id: UUID, owner_id: UUID, now: datetime) -> None:

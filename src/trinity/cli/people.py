@@ -52,7 +52,7 @@ def create_account(
         new = _mailbox(settings, mailbox, name, aliases, refresh_token) if mailbox else None
         project = accounts.NewProject(name, "", None)
         first = agency.FirstAccount(name, (email, owner_name, password), new, project)
-        account_id, owner_id = await agency.open_account(db, settings.demand_encryption_key(), first, datetime.now(UTC))
+        account_id, owner_id = await agency.open_account(db, settings, first, datetime.now(UTC))
         return {"account_id": str(account_id), "owner_id": str(owner_id)}
 
     _report(work, as_json)
@@ -82,7 +82,7 @@ def connect_again(account_id: UUID, address: str, refresh_token: str, as_json: b
         async with db.transaction(account_id) as tx:
             actor = Actor.system(account_id, "cli")
             key = settings.demand_encryption_key()
-            found = await integrations.reconnect_mailbox(tx, key, actor, address, credential, datetime.now(UTC))
+            found = await integrations.reconnect(tx, key, actor, address, credential, datetime.now(UTC))
         return {"integration_id": str(found)}
 
     _report(work, as_json)
@@ -128,7 +128,7 @@ def list_users(account_id: UUID, as_json: bool) -> None:
 
 def _mailbox(
     settings: Settings, address: str, name: str, aliases: tuple[str, ...], refresh_token: str | None
-) -> integrations.NewMailbox:
+) -> integrations.NewIntegration:
     missing = [
         text
         for text, value in {
@@ -148,7 +148,7 @@ def _mailbox(
         refresh_token or "",
         settings.google_token_url or "",
     )
-    return integrations.NewMailbox(address, name, aliases, endpoint, settings.mode_of(endpoint), credential)
+    return integrations.NewIntegration("gmail", address, name, endpoint, credential, aliases)
 
 
 def _report(work: Work, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from trinity.cli.secrets import ensure_keys
 from trinity.cli.supervisor import Child, Supervisor
 from trinity.errors import Refused
 from trinity.host import free_port
+from trinity.integrations import WEBHOOK_PURPOSE
 from trinity.settings import Settings, Timings, load
 from trinity.store.embedded import EmbeddedServer
 from trinity.store.migrate import migrate
@@ -31,6 +32,7 @@ SHARED = (
     "GMAIL_API_BASE",
     "GOOGLE_TOKEN_URL",
     "GOOGLE_CLIENT_ID",
+    "STRIPE_API_BASE",
     "TRINITY_SANDBOX_ENDPOINTS",
 )
 TIMINGS = tuple(f"TRINITY_{name.upper()}" for name in Timings.__dataclass_fields__)
@@ -49,11 +51,18 @@ NEEDS = {
         "NVIDIA_API_KEY",
         "NVIDIA_MODEL",
     ),
-    "web": ("TRINITY_SECRET_KEY", "TRINITY_APP_DATABASE_URL", "TRINITY_LOG_VERIFIER_KEY", "NVIDIA_BASE_URL"),
+    "web": (
+        "TRINITY_SECRET_KEY",
+        "TRINITY_WEBHOOK_KEY",
+        "TRINITY_APP_DATABASE_URL",
+        "TRINITY_LOG_VERIFIER_KEY",
+        "NVIDIA_BASE_URL",
+    ),
     "sandbox": (),
 }
 """Which secrets and addresses each part gets; the owner's database address is in none of them."""
 SANDBOX_MODEL = "embedded-rules"
+SANDBOX_STRIPE_KEY = "sk_test_sandbox"
 PORT_FILE = "port.json"
 TRINITY = (sys.executable, "-m", "trinity")
 
@@ -67,6 +76,7 @@ class Stack:
     server: EmbeddedServer | None
     supervisor: Supervisor
     gmail_url: str | None
+    stripe_url: str | None
     environ: Mapping[str, str] = field(repr=False)
     claim: int
     """The open file whose lock says that this home is in use."""
@@ -95,17 +105,23 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
     try:
         say("starting the sandboxes")
         gmail = _begin(supervisor, "gmail", home) if settings.gmail_api_base is None else None
+        stripe = _begin(supervisor, "stripe", home) if settings.stripe_api_base is None else None
         model = _begin(supervisor, "model", home) if settings.nvidia_base_url is None else None
         owner_url = _database(settings, server, full, say)
         if gmail:
             full |= _sandboxed_mail(gmail_url := _address(supervisor, gmail, home))
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, gmail_url)
+        stripe_url = None
+        if stripe:
+            stripe_url = _address(supervisor, stripe, home)
+            full |= {"STRIPE_API_BASE": stripe_url, "STRIPE_API_KEY": SANDBOX_STRIPE_KEY}
+            full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, stripe_url)
         if model:
             model_url = _address(supervisor, model, home)
             full |= {"NVIDIA_BASE_URL": f"{model_url}/v1", "NVIDIA_MODEL": SANDBOX_MODEL}
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, model_url)
         sandbox_url = full["GMAIL_API_BASE"] if gmail else None
-        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, full, claim)
+        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, stripe_url, full, claim)
     except BaseException:
         supervisor.end()
         if server is not None:
@@ -136,7 +152,11 @@ def raise_parts(stack: Stack, say: Callable[[str], None]) -> None:
     say("starting web and workers")
     full = stack.environ
     start = stack.supervisor.start
-    web_key = {"TRINITY_SECRET_KEY": derived_key(stack.settings.demand_secret_key(), "web").hex()}
+    secret = stack.settings.demand_secret_key()
+    web_key = {
+        "TRINITY_SECRET_KEY": derived_key(secret, "web").hex(),
+        "TRINITY_WEBHOOK_KEY": derived_key(secret, WEBHOOK_PURPOSE).hex(),
+    }
     started = [
         start("executor", (*TRINITY, "work", "--role", "executor"), environ_of("executor", full)),
         start("worker", (*TRINITY, "work", "--role", "general"), environ_of("general", full)),

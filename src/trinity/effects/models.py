@@ -28,6 +28,7 @@ tool_calls = tenant_table(
     key("project_id"),
     key("run_id", is_optional=True),
     key("integration_id"),
+    key("subject_id", is_optional=True),
     text("provider"),
     text("operation"),
     text("tier"),
@@ -56,6 +57,7 @@ tool_calls = tenant_table(
     CheckConstraint("(state = 'executing') <= (lease_expires_at is not null)", name="executing_has_lease"),
     Index(None, "account_id", "state"),
     Index(None, "account_id", "run_id"),
+    Index(None, "account_id", "subject_id"),
     Index(None, "account_id", "id", postgresql_where=sql("proof_state = 'pending_receipt'")),
     is_partitioned=True,
 )

@@ -43,7 +43,7 @@ class Step:
 async def act(rails: Rails, claimed: Claimed) -> Outcome:
     """Do what was claimed, once. Whatever happens, the answer says what is known about the outside world."""
     async with rails.house.db.transaction(claimed.account_id) as tx:
-        mailbox = await integrations.get_mailbox(tx, claimed.integration_id)
+        mailbox = await integrations.get_integration(tx, claimed.integration_id)
     try:
         client = await rails.client(claimed.account_id, mailbox)
         history_id = (await read.profile(client)).history_id

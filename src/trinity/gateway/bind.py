@@ -37,7 +37,7 @@ class Frame:
     actor: Actor
     project: accounts.Project
     run_id: UUID | None
-    mailbox: integrations.Mailbox
+    mailbox: integrations.Integration
     thread: ThreadFacts | None
     operation: Operation
     idempotency_key: str
@@ -46,12 +46,12 @@ class Frame:
 
 async def resolve(
     tx: Tx, project_id: UUID, payload: MailPayload
-) -> tuple[accounts.Project, integrations.Mailbox, ThreadFacts | None]:
+) -> tuple[accounts.Project, integrations.Integration, ThreadFacts | None]:
     """Find project, mailbox and thread of a payload in this account; `Refused` where they do not fit."""
     project = await accounts.get_project(tx, project_id)
     if project.integration_id is None:
         raise Refused("mailbox_missing", "This project has no mailbox.", status=422)
-    mailbox = await integrations.get_mailbox(tx, project.integration_id)
+    mailbox = await integrations.get_integration(tx, project.integration_id)
     if payload.mailbox != mailbox.address:
         raise Refused("mailbox_unknown", "The payload's mailbox is not the project's.", status=422)
     if payload.from_alias not in (mailbox.address, *mailbox.aliases):
@@ -60,7 +60,7 @@ async def resolve(
     return project, mailbox, thread
 
 
-async def _thread(tx: Tx, mailbox: integrations.Mailbox, in_reply_to: str) -> ThreadFacts:
+async def _thread(tx: Tx, mailbox: integrations.Integration, in_reply_to: str) -> ThreadFacts:
     """What a reply needs from the mail it follows: from the provider's own record of it."""
     try:
         earlier_id = UUID(in_reply_to)

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 
 from trinity.gateway.spent import SpentRegister
-from trinity.integrations import Mailbox, open_credential
+from trinity.integrations import Integration, MailboxCredential, open_credential
 from trinity.providers.gmail.account import GmailAccount, GmailClient
 from trinity.settings import Settings
 from trinity.store.database import Database, Job
@@ -39,10 +39,10 @@ class Rails:
     spent: SpentRegister
     encryption_key: bytes = field(repr=False)
 
-    async def client(self, account_id: UUID, mailbox: Mailbox) -> GmailClient:
+    async def client(self, account_id: UUID, mailbox: Integration) -> GmailClient:
         """A client for one mailbox, with its credential unsealed for as long as the call lasts."""
         async with self.house.db.transaction(account_id) as tx:
-            credential = await open_credential(tx, self.encryption_key, mailbox.id)
+            credential = await open_credential(tx, self.encryption_key, mailbox.id, MailboxCredential)
         account = GmailAccount(
             api_base=mailbox.endpoint,
             token_url=credential.token_url,

@@ -102,7 +102,7 @@ async def reconcile(rails: Rails, account_id: UUID, call: ToolCall) -> Outcome |
     async with house.db.transaction(account_id) as tx:
         envelope = (await effects.get_envelope(tx, call.id)).parsed()
         trail = Trail(call, envelope, await effects.list_attempts(tx, call.id))
-        mailbox = await integrations.get_mailbox(tx, call.integration_id)
+        mailbox = await integrations.get_integration(tx, call.integration_id)
     try:
         client = await rails.client(account_id, mailbox)
         async with asyncio.timeout(house.settings.timings.lease_s * LOOK_SHARE):

@@ -58,7 +58,7 @@ async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
     async with house.db.transaction(account_id) as tx:
         call = await effects.get_tool_call(tx, call_id)
         receipts = await effects.list_receipts(tx, call_id)
-        mailbox = await integrations.get_mailbox(tx, call.integration_id)
+        mailbox = await integrations.get_integration(tx, call.integration_id)
         stored = await effects.get_envelope(tx, call_id)
         is_checked = any(one.kind == "verification" for one in receipts)
         if is_checked and call.proof_state == "pending_receipt":
@@ -77,7 +77,7 @@ async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
 
 
 async def _record(
-    rails: Rails, account_id: UUID, mailbox: integrations.Mailbox, settled: Receipt
+    rails: Rails, account_id: UUID, mailbox: integrations.Integration, settled: Receipt
 ) -> read.SentMessage | None:
     """The provider's record, or None where it has none (any more). A provider that is away raises, and we come back."""
     client = await rails.client(account_id, mailbox)

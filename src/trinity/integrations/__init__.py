@@ -1,21 +1,45 @@
-"""Integrations: connected mailboxes and their sealed credentials.
+"""Integrations: connected providers, their sealed credentials and webhook secrets, how far we have read them.
 
-Owns those tables. Promises that a credential is sealed with AES-256-GCM under a key that only the executor
-has, bound to its account, provider and row, and that the app's role cannot even read the ciphertext.
+Owns `integrations`, `integration_credentials`, `webhook_secrets`, `cursors`, `provider_checks`. Promises that a
+credential is sealed with AES-256-GCM under a key that only the executor has, bound to its account, provider and row,
+and that the app's role cannot even read the ciphertext.
 """
 
-from trinity.integrations.commands import NewMailbox, connect_mailbox, reconnect_mailbox, suspend
-from trinity.integrations.credentials import MailboxCredential, open_credential
-from trinity.integrations.queries import Mailbox, get_mailbox, list_mailboxes
+from trinity.integrations.commands import NewIntegration, connect, move_cursor, reconnect, suspend
+from trinity.integrations.credentials import MailboxCredential, SmtpCredential, StripeCredential, open_credential
+from trinity.integrations.queries import (
+    Integration,
+    find_integration,
+    get_cursor,
+    get_integration,
+    list_integrations,
+)
+from trinity.integrations.webhooks import (
+    WEBHOOK_PURPOSE,
+    add_webhook_secret,
+    open_webhook_secrets,
+    retire_webhook_secrets,
+    webhook_key,
+)
 
 __all__ = [
-    "Mailbox",
+    "WEBHOOK_PURPOSE",
+    "Integration",
     "MailboxCredential",
-    "NewMailbox",
-    "connect_mailbox",
-    "get_mailbox",
-    "list_mailboxes",
+    "NewIntegration",
+    "SmtpCredential",
+    "StripeCredential",
+    "add_webhook_secret",
+    "connect",
+    "find_integration",
+    "get_cursor",
+    "get_integration",
+    "list_integrations",
+    "move_cursor",
     "open_credential",
-    "reconnect_mailbox",
+    "open_webhook_secrets",
+    "reconnect",
+    "retire_webhook_secrets",
     "suspend",
+    "webhook_key",
 ]

@@ -1,7 +1,8 @@
 """Sealing and opening provider credentials: AES-256-GCM (NIST SP 800-38D), associated data = where it belongs."""
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -27,13 +28,34 @@ class MailboxCredential:
     token_url: str
 
 
-async def seal_credential(
-    tx: Tx, key: bytes, integration_id: UUID, credential: MailboxCredential, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class StripeCredential:
+    """A secret or restricted key of a Stripe account. Never logged, never shown."""
+
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpCredential:
+    """The whole `smtp://user:password@host:port` address of the server that carries notices. Never shown."""
+
+    url: str = field(repr=False)
+
+
+type Credential = MailboxCredential | StripeCredential | SmtpCredential
+KINDS: Mapping[str, type[Credential]] = {
+    "gmail": MailboxCredential,
+    "stripe": StripeCredential,
+    "smtp": SmtpCredential,
+}
+
+
+async def seal_credential(tx: Tx, key: bytes, integration_id: UUID, credential: Credential, now: datetime) -> None:
     """Store a credential of an integration of this account. Needs the executor's database role."""
+    provider = next(name for name, kind in KINDS.items() if kind is type(credential))
     nonce = secrets.token_bytes(NONCE_BYTES)
-    plain = canonical_bytes({name: getattr(credential, name) for name in MailboxCredential.__dataclass_fields__})
-    sealed = AESGCM(key[:32]).encrypt(nonce, plain, _associated(tx.account_id, integration_id))
+    plain = canonical_bytes(asdict(credential))
+    sealed = AESGCM(key[:32]).encrypt(nonce, plain, _associated(tx.account_id, provider, integration_id))
     await tx.execute(
         "insert into integration_credentials (account_id, id, integration_id, key_version, nonce, sealed, created_at)"
         " values (%(a)s, %(id)s, %(i)s, %(v)s, %(nonce)s, %(sealed)s, %(now)s)",
@@ -49,7 +71,7 @@ async def seal_credential(
     )
 
 
-async def open_credential(tx: Tx, key: bytes, integration_id: UUID) -> MailboxCredential:
+async def open_credential[C: Credential](tx: Tx, key: bytes, integration_id: UUID, kind: type[C]) -> C:
     """Unseal the newest credential. `Refused` if there is none, or it was moved here from another row."""
     row = await tx.one(
         "select nonce, sealed from integration_credentials where integration_id = %(i)s and key_version = %(v)s"
@@ -57,15 +79,17 @@ async def open_credential(tx: Tx, key: bytes, integration_id: UUID) -> MailboxCr
         {"i": integration_id, "v": KEY_VERSION},
     )
     if row is None:
-        raise Refused("credential_missing", "This mailbox has no credential.")
+        raise Refused("credential_missing", "This integration has no credential.")
+    provider = next(name for name, one in KINDS.items() if one is kind)
     try:
-        plain = AESGCM(key[:32]).decrypt(row["nonce"], row["sealed"], _associated(tx.account_id, integration_id))
+        associated = _associated(tx.account_id, provider, integration_id)
+        plain = AESGCM(key[:32]).decrypt(row["nonce"], row["sealed"], associated)
     except InvalidTag as error:
-        raise Refused("credential_invalid", "This mailbox's credential does not open with our key.") from error
+        raise Refused("credential_invalid", "This integration's credential does not open with our key.") from error
     value = parse_strict(plain)
     assert isinstance(value, dict)
-    return MailboxCredential(**{name: str(item) for name, item in value.items()})
+    return kind(**{name: str(item) for name, item in value.items()})
 
 
-def _associated(account_id: UUID, integration_id: UUID) -> bytes:
-    return f"trinity/credential/v1|{account_id}|gmail|{integration_id}|{KEY_VERSION}".encode()
+def _associated(account_id: UUID, provider: str, integration_id: UUID) -> bytes:
+    return f"trinity/credential/v1|{account_id}|{provider}|{integration_id}|{KEY_VERSION}".encode()

@@ -12,8 +12,8 @@ _SELECT = "select id, provider, address, display_name, aliases, endpoint, state,
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A connected mailbox; `state` is `ready`, `suspended` or `disconnected`."""
+class Integration:
+    """A connected provider (`gmail`, `stripe`, `smtp`); `state` is `ready`, `suspended` or `disconnected`."""
 
     id: UUID
     provider: str
@@ -25,14 +25,32 @@ class Mailbox:
     created_at: datetime
 
 
-async def get_mailbox(tx: Tx, integration_id: UUID) -> Mailbox:
-    """One mailbox, or `NotFound`."""
+async def get_integration(tx: Tx, integration_id: UUID) -> Integration:
+    """One integration, or `NotFound`."""
     row = await tx.one(f"{_SELECT} where id = %(id)s", {"id": integration_id})
     if row is None:
-        raise NotFound("mailbox")
-    return Mailbox(**row)
+        raise NotFound("integration")
+    return Integration(**row)
 
 
-async def list_mailboxes(tx: Tx) -> list[Mailbox]:
-    """The account's mailboxes."""
-    return [Mailbox(**row) for row in await tx.all(f"{_SELECT} order by address limit {PAGE_MAX}")]
+async def find_integration(tx: Tx, provider: str) -> Integration | None:
+    """The account's first integration of a provider; there is one Stripe account and one server for notices."""
+    row = await tx.one(f"{_SELECT} where provider = %(p)s order by id limit 1", {"p": provider})
+    return Integration(**row) if row else None
+
+
+async def list_integrations(tx: Tx, provider: str | None = None) -> list[Integration]:
+    """The account's integrations, optionally of one provider."""
+    rows = await tx.all(
+        f"{_SELECT} where (%(p)s::text is null or provider = %(p)s) order by provider, address limit {PAGE_MAX}",
+        {"p": provider},
+    )
+    return [Integration(**row) for row in rows]
+
+
+async def get_cursor(tx: Tx, integration_id: UUID, name: str) -> str | None:
+    """How far a provider's list was read; None before the first time."""
+    value = await tx.value(
+        "select value from cursors where integration_id = %(i)s and name = %(n)s", {"i": integration_id, "n": name}
+    )
+    return str(value) if value is not None else None

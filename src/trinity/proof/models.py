@@ -11,6 +11,6 @@ packets = tenant_table(
     blob("body"),
     text("verdict"),
     moment("created_at"),
-    CheckConstraint("kind in ('run', 'tool_call')", name="kind"),
+    CheckConstraint("kind in ('run', 'tool_call', 'order')", name="kind"),
     Index(None, "account_id", "kind", "subject_id", "id"),
 )

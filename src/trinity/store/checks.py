@@ -24,8 +24,10 @@ CHECKS = {
         and has_table_privilege(c.oid, 'select, insert, update, delete')""",
     "history_is_immutable": """
         select t.name from unnest(array[
-            'accounts', 'approval_decisions', 'audit_events', 'drafts', 'envelopes', 'idempotency_keys', 'incidents',
-            'memberships', 'packets', 'postures', 'receipts', 'run_events']) t(name)
+            'accounts', 'activities', 'approval_decisions', 'audit_events', 'drafts', 'envelopes', 'idempotency_keys',
+            'incidents', 'ledger_accounts', 'ledger_transfers', 'memberships', 'model_decisions', 'order_intakes',
+            'packets', 'postures', 'receipts', 'revenue_events', 'run_events', 'thread_messages',
+            'webhook_refusals']) t(name)
         where has_table_privilege(t.name, 'delete, truncate') or has_any_column_privilege(t.name, 'update')""",
     "nothing_is_deleted": """
         select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -19,6 +19,9 @@ MODULES = (
     "trinity.controls.models",
     "trinity.audit.models",
     "trinity.proof.models",
+    "trinity.crm.models",
+    "trinity.revenue.models",
+    "trinity.modelrouter.models",
 )
 
 

@@ -13,6 +13,7 @@ from tests.providers.gmail.factory import a_client, a_mail, a_permit, an_account
 from tests.providers.gmail.wire import Wire, answer, serving
 from tests.sandbox.gmail.standin import Mailbox
 from trinity.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
+from trinity.providers import wire as wire_module
 from trinity.providers.gmail import account as account_module
 from trinity.providers.gmail import act, read
 from trinity.providers.gmail.account import GmailClient
@@ -79,7 +80,7 @@ class TestWrites:
         assert len(wire.requests) == 1
 
     async def test_an_answer_that_is_too_large(self, wire: Wire, wired: GmailClient) -> None:
-        wire.answer = answer(200, b'{"id": "' + b"1" * (account_module.RESPONSE_BYTES_MAX + 1) + b'"}')
+        wire.answer = answer(200, b'{"id": "' + b"1" * (wire_module.RESPONSE_BYTES_MAX + 1) + b'"}')
         with pytest.raises(OutcomeUnknown, match="_TooLarge"):
             await act.send_draft(wired, a_permit(wire.base_url), "r1", RAW, None)
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from trinity.errors import OutcomeUnknown, ProviderError, Unavailable
+from trinity.errors import ProviderError, Unavailable
 from trinity.kit.permit import NotPermitted, Permit
 from trinity.providers.gmail.failures import (
     ClientRefused,
@@ -24,16 +24,12 @@ from trinity.providers.gmail.failures import (
     NotCovered,
     failure,
 )
+from trinity.providers.wire import CALL_TIMEOUT_S, Got, exchange, json_object, lost
 
 OPERATION_PREFIX = "gmail."
-CALL_TIMEOUT_S = 20.0
-CONNECT_TIMEOUT_S = 5.0
-RESPONSE_BYTES_MAX = 16 * 1024 * 1024
 TOKEN_RESPONSE_BYTES_MAX = 64 * 1024
 TOKEN_MARGIN_S = 60
 TOKEN_LIFE_MAX_S = 3600
-
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +53,6 @@ class Answer:
 
     data: dict[str, Any]
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Got:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class GmailClient:
@@ -105,7 +94,7 @@ class GmailClient:
         token = await self._access_token()
         left_s = self._demand(permit, url)
         request = self._request("POST", url, token, content=json.dumps(body).encode())
-        got = await self._send(request, timeout_s=min(left_s, CALL_TIMEOUT_S), is_write=True)
+        got = await exchange(self._http, request, timeout_s=min(left_s, CALL_TIMEOUT_S), is_write=True)
         if got.status == 401:
             # Google did nothing. The token was withdrawn or ran out early: the next try fetches a new one.
             self._forget_token()
@@ -115,7 +104,7 @@ class GmailClient:
     async def _read(self, path: str, params: Sequence[tuple[str, str]]) -> Answer:
         token = await self._access_token()
         request = self._request("GET", self.url(path), token, params=list(params))
-        return _answer(await self._send(request, timeout_s=CALL_TIMEOUT_S, is_write=False), is_write=False)
+        return _answer(await exchange(self._http, request, timeout_s=CALL_TIMEOUT_S, is_write=False), is_write=False)
 
     def _demand(self, permit: Permit, url: str) -> float:
         try:
@@ -135,30 +124,6 @@ class GmailClient:
             return self._http.build_request(method, url, headers=headers, **given)
         except httpx.InvalidURL as error:
             raise Unavailable("the Gmail address is not a URL") from error
-
-    async def _send(
-        self,
-        request: httpx.Request,
-        *,
-        timeout_s: float,
-        is_write: bool,
-        bytes_max: int = RESPONSE_BYTES_MAX,
-    ) -> _Got:
-        """Send once and read the whole answer, within the time and the size allowed."""
-        timeouts = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
-        request.extensions["timeout"] = timeouts.as_dict()
-        try:
-            async with asyncio.timeout(timeout_s):
-                response = await self._http.send(request, stream=True, follow_redirects=False)
-                try:
-                    body = await _bounded(response, bytes_max)
-                finally:
-                    await response.aclose()
-        except _NOT_SENT as error:
-            raise Unavailable(f"no connection: {type(error).__name__}") from error
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError, _TooLarge) as error:
-            raise _lost(f"no full answer: {type(error).__name__}", is_write=is_write) from error
-        return _Got(response.status_code, response.headers, body)
 
     # --- the access token -------------------------------------------------------------------------
 
@@ -184,8 +149,10 @@ class GmailClient:
         except httpx.InvalidURL as error:
             raise Unavailable("the token address is not a URL") from error
         asked_at = self._clock()
-        got = await self._send(request, timeout_s=CALL_TIMEOUT_S, is_write=False, bytes_max=TOKEN_RESPONSE_BYTES_MAX)
-        found = _json_object(got.body) or {}
+        got = await exchange(
+            self._http, request, timeout_s=CALL_TIMEOUT_S, is_write=False, bytes_max=TOKEN_RESPONSE_BYTES_MAX
+        )
+        found = json_object(got.body) or {}
         token, life_s = found.get("access_token"), found.get("expires_in")
         if got.status != 200 or not isinstance(token, str) or not token or not isinstance(life_s, int):
             raise _token_failure(got, str(found.get("error", "")))
@@ -193,38 +160,13 @@ class GmailClient:
         self._token, self._token_until = token, asked_at + timedelta(seconds=life_s)
 
 
-class _TooLarge(Exception):
-    """The answer is larger than allowed."""
-
-
-async def _bounded(response: httpx.Response, bytes_max: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > bytes_max:
-            raise _TooLarge
-    return bytes(body)
-
-
-def _answer(got: _Got, *, is_write: bool) -> Answer:
+def _answer(got: Got, *, is_write: bool) -> Answer:
     if got.status != 200:
         raise failure(got.status, got.headers, got.body, is_write=is_write)
-    data = _json_object(got.body)
+    data = json_object(got.body)
     if data is None:
-        raise _lost("Gmail's answer is not a JSON object", is_write=is_write)
+        raise lost("Gmail's answer is not a JSON object", is_write=is_write)
     return Answer(data, got.body)
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _lost(message: str, *, is_write: bool) -> ProviderError:
-    return OutcomeUnknown(message) if is_write else Unavailable(message)
 
 
 def _disconnected(refusal: GmailRefused) -> ProviderError:
@@ -233,7 +175,7 @@ def _disconnected(refusal: GmailRefused) -> ProviderError:
     return refusal
 
 
-def _token_failure(got: _Got, error: str) -> ProviderError:
+def _token_failure(got: Got, error: str) -> ProviderError:
     if error == "invalid_grant":
         return MailboxDisconnected("Google says that the grant for this mailbox has expired or was revoked")
     if got.status != 429 and 400 <= got.status < 500:

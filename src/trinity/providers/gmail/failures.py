@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from trinity.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
+from trinity.providers.wire import retry_after_s
 
 LIMIT_REASONS = frozenset(
     {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "limitExceeded"}
 )
 MESSAGE_CHARS_MAX = 300
-RETRY_AFTER_MAX_S = 3600.0
 
 
 class MailboxDisconnected(Declined):
@@ -69,12 +69,12 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, is_write: b
     """What an answer other than 200 means."""
     reason, message = _google_error(body)
     if status == 429 or (status == 403 and reason in LIMIT_REASONS):
-        return Unavailable(f"Gmail asks to wait: {message}", retry_after_s=_retry_after_s(headers))
+        return Unavailable(f"Gmail asks to wait: {message}", retry_after_s=retry_after_s(headers))
     if 400 <= status < 500 and status != 408:
         return GmailRefused(status, reason, message)
     if is_write:
         return OutcomeUnknown(f"Gmail answered {status} to a write: {message}")
-    return Unavailable(f"Gmail answered {status}: {message}", retry_after_s=_retry_after_s(headers))
+    return Unavailable(f"Gmail answered {status}: {message}", retry_after_s=retry_after_s(headers))
 
 
 def _google_error(body: bytes) -> tuple[str, str]:
@@ -85,10 +85,3 @@ def _google_error(body: bytes) -> tuple[str, str]:
         return reason[:MESSAGE_CHARS_MAX], str(error.get("message", ""))[:MESSAGE_CHARS_MAX]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "", ""
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("retry-after", "")
-    if not (text.isascii() and text.isdigit()):
-        return None
-    return min(float(text[:10]), RETRY_AFTER_MAX_S)
