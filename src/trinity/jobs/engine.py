@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ from trinity.store.checks import assert_safe
 from trinity.store.database import Database
 
 CONCURRENCY = {EXECUTOR_QUEUE: 8, GENERAL_QUEUE: 4}
+WORKERS = ("trinity.jobs.workers",)
+"""Every module that holds workers."""
 OBAN_POOL_MAX = 6
 OBAN_NAME = "trinity"
 """One name for all processes, so that there is one leader and a cron entry is inserted once."""
@@ -124,9 +127,9 @@ async def _oban(url: str, settings: Settings, role: str) -> AsyncIterator[None]:
     )
     from oban import Oban
 
-    from trinity.jobs import workers
-
-    assert workers.__name__, "importing the workers registers them and their cron entries"
+    for name in WORKERS:
+        # Importing a module of workers registers them and their cron entries.
+        import_module(name)
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         url, min_size=1, max_size=OBAN_POOL_MAX, open=False, check=AsyncConnectionPool.check_connection
     )

@@ -12,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from trinity import __version__
+from trinity.gateway import House
 from trinity.kit.canonical import parse_strict
 from trinity.web import api, pages
 from trinity.web.assets import assets
@@ -35,7 +36,12 @@ class StrictRequest(Request):  # type: ignore[type-arg]
 
 
 def build_app(
-    config: WebConfig, desk: Desk, hub: Hub, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    config: WebConfig,
+    desk: Desk,
+    hub: Hub,
+    *,
+    house: House | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Litestar:
     """The ASGI app. Its lifespan runs the hub; its streams end when the process is asked to."""
     assets()
@@ -48,7 +54,7 @@ def build_app(
         openapi_config=_openapi(config),
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,
-        state=State({"web": Web(config, desk, hub, Templates(), clock, Throttle(clock))}),
+        state=State({"web": Web(config, desk, hub, Templates(), clock, Throttle(clock), house)}),
         logging_config=None,
         pdb_on_exception=False,
         debug=False,

@@ -9,6 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
 from trinity.accounts import SignedIn
+from trinity.gateway import House
 from trinity.web.config import WebConfig
 from trinity.web.desk import Desk
 from trinity.web.live import Hub
@@ -29,6 +30,15 @@ class Web:
     templates: Templates
     clock: Callable[[], datetime]
     sign_in_throttle: Throttle
+    house: House | None = None
+    """What the rooms ask (`trinity.web.rooms`); None only in tests of pages that need no database."""
+
+
+def house_of(connection: ASGIConnection) -> House:  # type: ignore[type-arg]
+    """The house, for a room that answers from the contexts."""
+    house = web_of(connection).house
+    assert house is not None, "this app was built without a house"
+    return house
 
 
 def web_of(connection: ASGIConnection) -> Web:  # type: ignore[type-arg]

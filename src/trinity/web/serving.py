@@ -59,7 +59,7 @@ async def serve(
         await assert_safe(db, is_fsync_demanded=is_fsync_demanded)
         hub = Hub(settings.app_database_url)
         house = House(db, settings, lambda: datetime.now(UTC))
-        app = build_app(config_of(settings), ContextDesk(house, settings.log_verifier_key), hub)
+        app = build_app(config_of(settings), ContextDesk(house, settings.log_verifier_key), hub, house=house)
         server = _Server(
             uvicorn.Config(
                 app,
