@@ -26,6 +26,8 @@ class WebConfig:
     """The origin of the model stand-in, if agents ask one."""
     trusted_proxies: tuple[Network, ...] = ()
     """Whose word on where a request came from is taken."""
+    money_sandbox: str | None = None
+    """The origin of the Stripe stand-in, if payments go to one."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -41,6 +43,8 @@ class WebConfig:
         said = []
         if self.mail_sandbox:
             said.append(f"Mail goes to the stand-in at {self.mail_sandbox} and to nobody else.")
+        if self.money_sandbox:
+            said.append(f"Payments are play money at {self.money_sandbox}.")
         if self.model_sandbox:
             said.append(f"The agents’ model is the stand-in at {self.model_sandbox}, which is no AI.")
         return tuple(said)

@@ -93,11 +93,11 @@ async def _first(serving: asyncio.Task[None], other: Coroutine[object, object, o
 
 def config_of(settings: Settings) -> WebConfig:
     """Where the app stands, and which stand-ins are in use."""
-    mail, model = (
+    mail, model, money = (
         origin_of(url) if url and settings.mode_of(url) == "sandbox" else None
-        for url in (settings.gmail_api_base, settings.nvidia_base_url)
+        for url in (settings.gmail_api_base, settings.nvidia_base_url, settings.stripe_api_base)
     )
-    return WebConfig(settings.base_url, settings.demand_secret_key(), mail, model, settings.trusted_proxies)
+    return WebConfig(settings.base_url, settings.demand_secret_key(), mail, model, settings.trusted_proxies, money)
 
 
 @contextlib.contextmanager
