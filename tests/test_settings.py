@@ -35,6 +35,9 @@ def test_the_environment_is_stronger_than_a_file_and_a_file_than_toml(tmp_path: 
         ("GMAIL_API_BASE", "ftp://mail.example"),
         ("GMAIL_API_BASE", "gmail.example"),
         ("TRINITY_SANDBOX_ENDPOINTS", "gmail.example"),
+        ("SMTP_URL", "mail.example:587"),
+        ("SMTP_URL", "https://mail.example"),
+        ("SMTP_URL", "smtp://mail.example:99999"),
         ("TRINITY_SECRET_KEY_FILE", "/nonexistent/file"),
     ],
 )
@@ -63,6 +66,8 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "mode"),
     [
+        ("smtp://127.0.0.1:2525", "sandbox"),
+        ("smtp://127.0.0.1:587", "live"),
         ("http://127.0.0.1:9001", "sandbox"),
         ("http://127.0.0.1:9001/gmail/v1", "sandbox"),
         ("http://127.0.0.1:9002", "live"),
@@ -72,8 +77,15 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_the_process_lists_is_a_sandbox(url: str, mode: str, tmp_path: Path) -> None:
-    found = load({"TRINITY_SANDBOX_ENDPOINTS": "http://127.0.0.1:9001"}, cwd=tmp_path)
+    found = load({"TRINITY_SANDBOX_ENDPOINTS": "http://127.0.0.1:9001,smtp://127.0.0.1:2525"}, cwd=tmp_path)
     assert found.mode_of(url) == mode
+
+
+def test_a_mail_servers_password_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        load({"SMTP_URL": "mail://notices:canary@mail.example"}, cwd=tmp_path)
+    assert "canary" not in refused.value.message
+    assert "canary" not in repr(load({"SMTP_URL": "smtp://notices:canary@mail.example"}, cwd=tmp_path))
 
 
 def test_what_is_missing_is_refused_when_it_is_needed(tmp_path: Path) -> None:

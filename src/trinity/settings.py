@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from trinity.errors import Refused
-from trinity.kit.permit import origin_of
+from trinity.kit.permit import DEFAULT_PORTS, origin_of
 
 SECRET_BYTES_MIN = 32
 FILE_BYTES_MAX = 64_000
@@ -140,7 +140,7 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Settings:
         stripe_api_base=values.url("STRIPE_API_BASE"),
         stripe_api_key=values.text("STRIPE_API_KEY"),
         stripe_webhook_secret=values.text("STRIPE_WEBHOOK_SECRET"),
-        smtp_url=values.text("SMTP_URL"),
+        smtp_url=values.smtp_url("SMTP_URL"),
         artifacts_url=values.text("ARTIFACTS_URL") or (home / "artifacts").as_uri(),
         aws={name.lower(): value for name in AWS_NAMES if (value := values.text(name))},
         webhook_key=values.secret("TRINITY_WEBHOOK_KEY"),
@@ -202,6 +202,21 @@ class _Values:
             raise Refused("setting_invalid", f"{name} is not an http(s) URL: {value!r}")
         return value.rstrip("/")
 
+    def smtp_url(self, name: str) -> str | None:
+        """Refused without being repeated: a password stands in it."""
+        if (value := self.text(name)) is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_good = (
+                parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            )
+        except ValueError:
+            is_good = False
+        if not is_good:
+            raise Refused("setting_invalid", f"{name} is not an smtp(s) URL, smtp://user:password@host:port")
+        return value.rstrip("/")
+
     def secret(self, name: str) -> bytes | None:
         if (value := self.text(name)) is None:
             return None
@@ -234,8 +249,8 @@ def _bind(text: str) -> tuple[str, int]:
 def _origins(text: str) -> frozenset[str]:
     found = set()
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        if urlsplit(part).scheme not in ("http", "https"):
-            raise Refused("setting_invalid", f"TRINITY_SANDBOX_ENDPOINTS has no http(s) URL: {part!r}")
+        if urlsplit(part).scheme not in DEFAULT_PORTS:
+            raise Refused("setting_invalid", f"TRINITY_SANDBOX_ENDPOINTS has no http(s) or smtp(s) URL: {part!r}")
         found.add(origin_of(part))
     return frozenset(found)
 

@@ -92,3 +92,16 @@ def test_it_cannot_be_changed() -> None:
 )
 def test_an_origin_says_scheme_host_and_port(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("smtp://robin:secret@Mail.example", "smtp://mail.example:587"),
+        ("smtps://mail.example/", "smtps://mail.example:465"),
+        ("smtp://127.0.0.1:2525", "smtp://127.0.0.1:2525"),
+        ("https://mail.example", "https://mail.example:443"),
+    ],
+)
+def test_an_origin_says_its_port_and_no_secret(url: str, origin: str) -> None:
+    assert origin_of(url) == origin

@@ -11,6 +11,7 @@ PRODUCT = "src/trinity/"
 
 WIRE = {
     "httpx": ("providers/", "modelrouter/", "mcp/", "gateway/", "jobs/", "cli/"),
+    "aiosmtplib": ("providers/",),
     "oban": ("jobs/", "store/", "cli/"),
     "litestar": ("web/", "mcp/"),
     "jinja2": ("web/",),

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 _MINTED = object()
+DEFAULT_PORTS = {"https": 443, "http": 80, "smtp": 587, "smtps": 465}
+"""The port that a URL means when it says none; for mail those of submission (RFC 6409, RFC 8314)."""
 
 
 class NotPermitted(Exception):
@@ -52,5 +54,5 @@ def mint(*, tool_call_id: UUID, epoch: int, operation: str, origins: frozenset[s
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL in lower case, the port always said."""
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
