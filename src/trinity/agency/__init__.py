@@ -4,6 +4,14 @@ Owns `runs`, `run_leases`, `run_events`, `drafts`. Promises that a run's lease i
 stopped run's lease is gone at once, and that the package holds released text only (I9).
 """
 
+from trinity.agency.following import (
+    OrderRun,
+    find_decided,
+    source_decided,
+    start_order_run,
+    start_reply_run,
+    start_run_of_order,
+)
 from trinity.agency.leases import Leased, find_lease, grant_lease, revoke_leases
 from trinity.agency.package import build_package
 from trinity.agency.queries import Draft, Run, RunEvent, get_run, list_drafts, list_run_events, list_runs
@@ -28,10 +36,12 @@ __all__ = [
     "FirstAccount",
     "Leased",
     "NewRun",
+    "OrderRun",
     "Run",
     "RunEvent",
     "begin_run",
     "build_package",
+    "find_decided",
     "find_lease",
     "finish_run",
     "get_run",
@@ -47,7 +57,11 @@ __all__ = [
     "revoke_leases",
     "save_draft",
     "settle_waiting",
+    "source_decided",
+    "start_order_run",
+    "start_reply_run",
     "start_run",
+    "start_run_of_order",
     "stop_run",
     "write_event",
 ]

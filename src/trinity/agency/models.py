@@ -1,6 +1,7 @@
 """Tables of runs: what an agent was asked to do, what it did, and the lease it did it under."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from trinity.store.schema import blob, key, moment, same_account, tenant_table, text
@@ -37,9 +38,26 @@ runs = tenant_table(
     Index(None, "account_id", "project_id", "id"),
     Index(None, "account_id", "state"),
     Index(None, "account_id", "order_id"),
+    Index(
+        "runs_one_an_order_idx",
+        "account_id",
+        "order_id",
+        unique=True,
+        postgresql_where=sql("kind = 'acquisition'"),
+    ),
+    Index(
+        "runs_one_a_thread_idx",
+        "account_id",
+        "thread_id",
+        unique=True,
+        postgresql_where=sql("kind = 'reply' and state in ('held', 'queued', 'running', 'waiting')"),
+    ),
     Index(None, "account_id", "held_for_id"),
 )
-"""`started_by` is None for a run that followed from a payment; `held_for_id` is the source that it waits for."""
+"""`started_by` is None for a run that followed from a payment; `held_for_id` is the source that it waits for.
+
+An order is worked on by one run, and a thread is answered by one at a time, whoever asks for it how often.
+"""
 
 run_leases = tenant_table(
     "run_leases",

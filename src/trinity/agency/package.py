@@ -12,7 +12,6 @@ from trinity.hermes.profiles import SKILLS, WRITER
 from trinity.kit.canonical import Json, rfc3339
 from trinity.store.database import Tx
 
-WITHHELD_MAX = 50
 FORMAT = "trinity/runtime-package/v1"
 
 
@@ -23,13 +22,13 @@ async def build_package(tx: Tx, run: Run, model: str) -> dict[str, Json]:
     contact: Json = {"addr": run.contact_addr, "name": run.contact_name or ""} if run.contact_addr else None
     return {
         "format": FORMAT,
-        "run": {"id": str(run.id), "goal": run.goal},
+        "run": {"id": str(run.id), "goal": run.goal, "kind": run.kind},
         "project": {"id": str(project.id), "name": project.name, "summary": project.summary},
         "profile": WRITER.as_data(),
         "mailbox": mailbox,
         "contact": contact,
-        "sources": [_released(one) for one in await sources.list_released(tx, run.project_id)],
-        "withheld": await _withheld(tx, run.project_id),
+        "sources": [_released(one) for one in await sources.list_readable(tx, run.project_id, run.contact_id)],
+        "withheld": await _withheld(tx, run),
         "approvals": await _approvals(tx, run.id),
         "skills": [skill.as_data() for skill in SKILLS],
         "model": model,
@@ -48,11 +47,10 @@ def _released(source: sources.Source) -> Json:
     return {"id": str(source.id), "origin": source.origin, "title": source.title, "text": source.text}
 
 
-async def _withheld(tx: Tx, project_id: UUID) -> list[Json]:
-    rows = [one for one in await sources.list_sources(tx, project_id) if one.release_state == "quarantined"]
+async def _withheld(tx: Tx, run: Run) -> list[Json]:
     return [
         {"id": str(one.id), "origin": one.origin, "bytes": one.size_bytes, "at": rfc3339(one.created_at)}
-        for one in rows[:WITHHELD_MAX]
+        for one in await sources.list_withheld(tx, run.project_id, run.contact_id)
     ]
 
 

@@ -12,30 +12,45 @@ PAGE_MAX = 500
 TIMELINE_MAX = 600
 """More than the agent may say and what we add to it, so that the end of a run is always shown."""
 _RUN = """
-    select r.id, r.project_id, p.name as project_name, r.goal, r.contact_addr, r.contact_name, r.state, r.outcome,
-           r.isolation, r.package_sha256, r.started_by, coalesce(u.name, 'a former member') as started_by_name,
+    select r.id, r.project_id, p.name as project_name, r.kind, r.goal, r.contact_id, r.contact_addr, r.contact_name,
+           r.order_id, o.number as order_number, r.thread_id, r.held_for_id, r.state, r.outcome, r.isolation,
+           r.package_sha256, r.started_by,
+           case when r.started_by is not null then coalesce(u.name, 'a former member')
+                when r.order_id is not null then 'followed from order #' || o.number
+                else 'followed from a mail' end as started_by_name,
            r.created_at, r.started_at, r.finished_at
     from runs r
     join projects p on p.account_id = r.account_id and p.id = r.project_id
     left join users u on u.id = r.started_by
+    left join orders o on o.account_id = r.account_id and o.id = r.order_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `isolation` is a sentence about the process that did it; None until it ran."""
+    """One run. `isolation` is a sentence about the process that did it; None until it ran.
+
+    `kind` is `outreach` (started by a person), `acquisition` (an order's work) or `reply` (answers a conversation).
+    `held_for_id` is the source that it waits or waited for. `started_by` is None for what followed by itself.
+    """
 
     id: UUID
     project_id: UUID
     project_name: str
+    kind: str
     goal: str
+    contact_id: UUID | None
     contact_addr: str | None
     contact_name: str | None
+    order_id: UUID | None
+    order_number: int | None
+    thread_id: UUID | None
+    held_for_id: UUID | None
     state: str
     outcome: str | None
     isolation: str | None
     package_sha256: str | None
-    started_by: UUID
+    started_by: UUID | None
     started_by_name: str
     created_at: datetime
     started_at: datetime | None

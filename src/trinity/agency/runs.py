@@ -1,4 +1,4 @@
-"""The life of a run: queued → running → waiting (for people) → completed, failed or stopped.
+"""The life of a run: (held →) queued → running → waiting (for people) → completed, failed or stopped.
 
 Who takes both locks takes the lease's before the run's: an agent's call at the door holds its lease from the
 start and reaches for the run later, and a person who stops the run must not be the victim of a deadlock.
@@ -70,7 +70,7 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
             "now": now,
         },
     )
-    await tx.enqueue(_job(RUN_JOB, tx, run_id))
+    await tx.enqueue(queue_job(tx, run_id))
     facts = {"goal_sha256": digest_hex(new.goal.encode())}
     await audit.record(tx, actor, "run.queued", ("run", run_id), now, facts)
     tx.notify("runs", f"project:{new.project_id}")
@@ -111,7 +111,7 @@ async def finish_run(tx: Tx, run_id: UUID, state: str, outcome: str, now: dateti
     )
     await write_event(tx, run_id, state, {}, now)
     if state != "waiting":
-        await tx.enqueue(_job(PACKET_JOB, tx, run_id))
+        await record_end(tx, run_id)
     actor = Actor.system(tx.account_id, "worker")
     await audit.record(tx, actor, f"run.{state}", ("run", run_id), now, {})
     tx.notify("runs")
@@ -126,7 +126,7 @@ async def settle_waiting(tx: Tx, run_id: UUID, now: datetime) -> None:
         "update runs set state = 'completed', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
     await write_event(tx, run_id, "completed", {}, now)
-    await tx.enqueue(_job(PACKET_JOB, tx, run_id))
+    await record_end(tx, run_id)
     await audit.record(tx, Actor.system(tx.account_id, "worker"), "run.completed", ("run", run_id), now, {})
     tx.notify("runs")
 
@@ -139,13 +139,13 @@ async def stop_run(tx: Tx, actor: Actor, run_id: UUID, now: datetime) -> None:
     row = await tx.one("select state from runs where id = %(id)s for update", {"id": run_id})
     if row is None:
         raise NotFound("run")
-    if row["state"] not in (*LIVE_STATES, "waiting"):
+    if row["state"] not in ("held", *LIVE_STATES, "waiting"):
         raise Refused("run_ended", f"This run is {row['state']} already.")
     await tx.execute(
         "update runs set state = 'stopped', finished_at = %(now)s where id = %(id)s", {"id": run_id, "now": now}
     )
     await write_event(tx, run_id, "stopped", {}, now)
-    await tx.enqueue(_job(PACKET_JOB, tx, run_id))
+    await record_end(tx, run_id)
     await audit.record(tx, actor, "run.stopped", ("run", run_id), now, {})
     tx.notify("runs")
 
@@ -215,6 +215,16 @@ async def request_artifact(tx: Tx, run_id: UUID, title: str, reason: str, now: d
     if not 1 <= len(title) <= TITLE_MAX or len(reason) > TEXT_MAX or not is_text(title, reason):
         raise Refused("invalid", "A request has a title and a reason.", status=422)
     await record_event(tx, run_id, "artifact_request", {"title": title, "reason": reason}, now)
+
+
+def queue_job(tx: Tx, run_id: UUID) -> Job:
+    """The job that runs the agent of a queued run."""
+    return _job(RUN_JOB, tx, run_id)
+
+
+async def record_end(tx: Tx, run_id: UUID) -> None:
+    """What every end of a run asks for: its packet."""
+    await tx.enqueue(_job(PACKET_JOB, tx, run_id))
 
 
 def _job(worker: str, tx: Tx, run_id: UUID) -> Job:

@@ -11,7 +11,7 @@ whatever comes next; it may be called at any moment, any number of times, by any
 from trinity.gateway.advance import Later, advance
 from trinity.gateway.decide import cancel, decide, edit, request_execution, revoke
 from trinity.gateway.house import House, Rails
-from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck
+from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck, take_up_held_runs
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
@@ -38,5 +38,6 @@ __all__ = [
     "propose",
     "request_execution",
     "revoke",
+    "take_up_held_runs",
     "verify",
 ]

@@ -70,3 +70,12 @@ async def end_lost_runs(house: House, account_id: UUID) -> int:
         for row in rows:
             await agency.finish_run(tx, row["id"], "failed", "The runtime could not be kept running.", house.clock())
     return len(rows)
+
+
+async def take_up_held_runs(house: House, account_id: UUID) -> int:
+    """Begin or end the runs whose text is decided although the job that says so was lost. Held ones just wait."""
+    async with house.db.transaction(account_id) as tx:
+        decided = await agency.find_decided(tx)
+        for source_id in decided:
+            await agency.source_decided(tx, source_id, house.clock())
+    return len(decided)

@@ -133,7 +133,7 @@ def _run(run: agency.Run) -> Json:
         "project_id": str(run.project_id),
         "goal": run.goal,
         "state": run.state,
-        "started_by": str(run.started_by),
+        "started_by": str(run.started_by) if run.started_by else None,
         "package_sha256": run.package_sha256,
         "created_at": rfc3339(run.created_at),
         "started_at": _at(run.started_at),

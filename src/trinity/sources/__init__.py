@@ -5,6 +5,25 @@ text of it, and that only a person with the role releases (I9).
 """
 
 from trinity.sources.commands import NewSource, add_source, decide_release
-from trinity.sources.queries import Source, get_source, list_released, list_sources
+from trinity.sources.queries import (
+    Source,
+    get_source,
+    hold_source,
+    list_readable,
+    list_released,
+    list_sources,
+    list_withheld,
+)
 
-__all__ = ["NewSource", "Source", "add_source", "decide_release", "get_source", "list_released", "list_sources"]
+__all__ = [
+    "NewSource",
+    "Source",
+    "add_source",
+    "decide_release",
+    "get_source",
+    "hold_source",
+    "list_readable",
+    "list_released",
+    "list_sources",
+    "list_withheld",
+]

@@ -11,20 +11,24 @@ from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex, is_text
 from trinity.kit.ids import uuid7
 from trinity.sources.models import ORIGINS
-from trinity.store.database import Tx
+from trinity.store.database import Job, Tx
 
 BODY_BYTES_MAX = 200_000
 TITLE_MAX = 200
+DECIDED_JOB = "trinity.jobs.models.SourceDecided"
+DECIDED_QUEUE = "general"
+DECIDED_ATTEMPTS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """Text to take in. `origin` is one of `models.ORIGINS`."""
+    """Text to take in. `origin` is one of `models.ORIGINS`; `contact_id` is the person whose text it is, if it is one's."""
 
     project_id: UUID
     origin: str
     title: str
     text: str
+    contact_id: UUID | None = None
 
 
 async def add_source(tx: Tx, actor: Actor, new: NewSource, now: datetime) -> UUID:
@@ -39,15 +43,16 @@ async def add_source(tx: Tx, actor: Actor, new: NewSource, now: datetime) -> UUI
     digest = digest_hex(body)
     await tx.execute(
         """
-        insert into sources (account_id, id, project_id, origin, title, body, sha256, size_bytes, release_state,
-                             created_at)
-        values (%(a)s, %(id)s, %(project)s, %(origin)s, %(title)s, %(body)s, %(sha256)s, %(size)s, 'quarantined',
-                %(now)s)
+        insert into sources (account_id, id, project_id, contact_id, origin, title, body, sha256, size_bytes,
+                             release_state, created_at)
+        values (%(a)s, %(id)s, %(project)s, %(contact)s, %(origin)s, %(title)s, %(body)s, %(sha256)s, %(size)s,
+                'quarantined', %(now)s)
         """,
         {
             "a": tx.account_id,
             "id": source_id,
             "project": new.project_id,
+            "contact": new.contact_id,
             "origin": new.origin,
             "title": new.title,
             "body": body,
@@ -63,7 +68,10 @@ async def add_source(tx: Tx, actor: Actor, new: NewSource, now: datetime) -> UUI
 
 
 async def decide_release(tx: Tx, actor: Actor, source_id: UUID, *, is_released: bool, now: datetime) -> None:
-    """A person with the role releases or rejects quarantined text. An agent cannot: 403 `person_required`."""
+    """A person with the role releases or rejects quarantined text. An agent cannot: 403 `person_required`.
+
+    A job tells the runs that wait for it, because who decides about a text need not know who waits.
+    """
     await accounts.demand(tx, actor, Permission.RELEASE)
     row = await tx.one(
         "select release_state, project_id, sha256 from sources where id = %(id)s for update", {"id": source_id}
@@ -79,5 +87,7 @@ async def decide_release(tx: Tx, actor: Actor, source_id: UUID, *, is_released: 
         "update sources set release_state = %(state)s, decided_by = %(by)s, decided_at = %(now)s where id = %(id)s",
         {"state": wanted, "by": UUID(actor.id), "now": now, "id": source_id},
     )
+    args = {"account_id": str(tx.account_id), "source_id": str(source_id)}
+    await tx.enqueue(Job(DECIDED_JOB, DECIDED_QUEUE, args, None, DECIDED_ATTEMPTS_MAX))
     await audit.record(tx, actor, f"source.{wanted}", ("source", source_id), now, {"sha256": row["sha256"]})
     tx.notify(f"project:{row['project_id']}")

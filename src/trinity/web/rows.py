@@ -109,6 +109,11 @@ def run_row(run: agency.Run) -> RunRow:
         run.created_at,
         run.started_at,
         run.finished_at,
+        run.kind,
+        run.order_id,
+        run.order_number,
+        run.thread_id,
+        run.held_for_id,
     )
 
 

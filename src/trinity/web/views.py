@@ -71,6 +71,11 @@ class RunRow:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    kind: str = "outreach"
+    order_id: UUID | None = None
+    order_number: int | None = None
+    thread_id: UUID | None = None
+    held_for_id: UUID | None = None
 
     @property
     def is_over(self) -> bool:

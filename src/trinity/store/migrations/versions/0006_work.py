@@ -35,6 +35,11 @@ def _runs() -> None:
         op.execute(f"alter table runs add {column} uuid")
         op.execute(f"alter table runs add {references(column, table)}")
     op.execute("create index on runs (account_id, order_id)")
+    op.execute("create unique index runs_one_an_order_idx on runs (account_id, order_id) where kind = 'acquisition'")
+    op.execute(
+        "create unique index runs_one_a_thread_idx on runs (account_id, thread_id)"
+        " where kind = 'reply' and state in ('held', 'queued', 'running', 'waiting')"
+    )
     op.execute("create index on runs (account_id, held_for_id)")
     op.execute("alter table tool_calls add subject_id uuid")
     op.execute("create index on tool_calls (account_id, subject_id)")
@@ -61,7 +66,7 @@ def _content() -> None:
     tenant(
         "model_decisions",
         f"""run_id uuid, tool_call_id uuid, subject_id uuid,
-        route text not null check (route in ('score', 'copy_safety', 'qa')), provider text not null,
+        route text not null check (route ~ '^[a-z_]{{1,40}}$'), provider text not null,
         model text not null, input_sha256 text not null, request_sha256 text not null, response bytea not null,
         verdict jsonb, outcome text not null check (outcome in ('passed', 'blocked', 'failed')), failure text,
         created_at timestamptz not null, check ((outcome = 'failed') = (failure is not null)),
