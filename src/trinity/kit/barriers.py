@@ -36,6 +36,8 @@ BARRIERS = (
     "run.before_start",
     "run.after_start",
     "run.before_finish",
+    "webhook.before_commit",
+    "webhook.after_commit",
 )
 
 _hook: Callable[[str], None] | None = None

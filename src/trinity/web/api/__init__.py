@@ -7,7 +7,7 @@ changes carry the CSRF header, and another account's object does not exist.
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
-from trinity.web.api import approvals, evidence, health, projects, session, tool_calls
+from trinity.web.api import approvals, evidence, health, projects, session, stripe_webhook, tool_calls
 
 router = Router(
     path="/api/v1",
@@ -19,4 +19,4 @@ router = Router(
         *evidence.handlers,
     ],
 )
-handlers: list[ControllerRouterHandler] = [router, *health.handlers]
+handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers]
