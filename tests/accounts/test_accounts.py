@@ -171,3 +171,25 @@ def test_who_may_what() -> None:
     assert {role for role in PERMISSIONS if may(role, Permission.ADMINISTER)} == {"owner"}
     assert {role for role in PERMISSIONS if may(role, Permission.PROPOSE)} == {"owner", "operator"}
     assert PERMISSIONS["auditor"] == {Permission.READ}
+
+
+async def test_a_public_address_leads_to_its_account_and_nothing_else_does(world: World) -> None:
+    async with world.tx() as tx:
+        slug = await tx.value("select slug from accounts")
+    found = await accounts.account_of_slug(world.app.db, slug)
+    assert found is not None
+    assert (found.id, found.slug) == (world.account_id, slug)
+    for other in (
+        slug.upper(),
+        f"{slug}x",
+        f" {slug}",
+        f"{slug}\n",
+        "",
+        "x",
+        "-a",
+        "' or 1=1 --",
+        "%",
+        "a" * 100,
+        "\x00",
+    ):
+        assert await accounts.account_of_slug(world.app.db, other) is None

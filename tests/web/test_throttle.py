@@ -51,4 +51,4 @@ def test_it_remembers_a_bounded_number() -> None:
     throttle = Throttle(Clock())
     for n in range(KEYS_MAX):
         throttle.failed(f"address {n}", f"remote {n}")
-    assert len(throttle._failures) == KEYS_MAX
+    assert len(throttle._failures._moments) == KEYS_MAX

@@ -1,5 +1,6 @@
 """Reading people and projects."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,16 @@ from trinity.kit.actor import Actor
 from trinity.store.database import Database, Tx
 
 PAGE_MAX = 200
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAccount:
+    """What anybody may know of an account: the name it goes by and its public address."""
+
+    id: UUID
+    slug: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,19 @@ async def account_ids(db: Database) -> list[UUID]:
     """Every account, oldest first: for cron and start-up, which begin without one."""
     async with db.transaction(None) as tx:
         return [row["id"] for row in await tx.all("select trinity_account_ids() as id")]
+
+
+async def account_of_slug(db: Database, slug: str) -> PublicAccount | None:
+    """The account of a public address, or None: for visitors, who begin without one."""
+    if SLUG.fullmatch(slug) is None:
+        return None
+    async with db.transaction(None) as tx:
+        account_id = await tx.value("select trinity_account_of_slug(%(slug)s)", {"slug": slug})
+    if account_id is None:
+        return None
+    async with db.transaction(account_id) as tx:
+        row = await tx.one("select id, slug, name from accounts where id = %(id)s", {"id": account_id})
+    return PublicAccount(**row) if row else None
 
 
 async def get_member(tx: Tx, user_id: UUID) -> Member:

@@ -24,7 +24,7 @@ from trinity.web.headers import security_headers
 from trinity.web.live import Hub
 from trinity.web.problems import answer_error
 from trinity.web.templating import Templates
-from trinity.web.throttle import Throttle
+from trinity.web.throttle import Meter, Throttle
 
 
 class StrictRequest(Request):  # type: ignore[type-arg]
@@ -54,7 +54,7 @@ def build_app(
         openapi_config=_openapi(config),
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,
-        state=State({"web": Web(config, desk, hub, Templates(), clock, Throttle(clock), house)}),
+        state=State({"web": Web(config, desk, hub, Templates(), clock, Throttle(clock), house, Meter(clock))}),
         logging_config=None,
         pdb_on_exception=False,
         debug=False,

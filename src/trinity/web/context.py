@@ -1,8 +1,8 @@
 """What every handler can reach: one object, put on the app at start."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -14,7 +14,7 @@ from trinity.web.config import WebConfig
 from trinity.web.desk import Desk
 from trinity.web.live import Hub
 from trinity.web.templating import Templates
-from trinity.web.throttle import Throttle
+from trinity.web.throttle import Meter, Throttle
 
 PageRequest = Request[SignedIn, str, State]
 """A request that passed a `People` guard."""
@@ -32,6 +32,8 @@ class Web:
     sign_in_throttle: Throttle
     house: House | None = None
     """What the rooms ask (`trinity.web.rooms`); None only in tests of pages that need no database."""
+    public_meter: Meter = field(default_factory=lambda: Meter(lambda: datetime.now(UTC)))
+    """How often public forms were sent of late (`trinity.web.public_forms`)."""
 
 
 def house_of(connection: ASGIConnection) -> House:  # type: ignore[type-arg]

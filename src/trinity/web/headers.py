@@ -25,12 +25,16 @@ FIXED = {
     "cross-origin-embedder-policy": "require-corp",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    # `no-referrer` would make browsers send `Origin: null` with our own forms.
-    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
+}
+UNLESS_SET = {
+    "cache-control": "no-store",
+    # `no-referrer` would make browsers send `Origin: null` with our own forms.
+    "referrer-policy": "same-origin",
     "x-robots-tag": "noindex",
 }
+"""What a page may have reasons to say otherwise: a file that never changes, an address that is a secret, a shop window."""
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -43,6 +47,7 @@ def security_headers(config: WebConfig) -> BeforeMessageSendHookHandler:
             headers = MutableScopeHeaders.from_message(message)
             for name, value in fixed.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "no-store")
+            for name, value in UNLESS_SET.items():
+                headers.setdefault(name, value)
 
     return hook

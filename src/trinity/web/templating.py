@@ -37,6 +37,7 @@ class Templates:
             marked_address=marks.marked_address,
             word=words.word,
             tone=words.tone,
+            money=words.money,
             event_words=words.event_words,
             incident_title=words.incident_title,
             incident_meaning=words.incident_meaning,

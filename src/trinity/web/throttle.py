@@ -16,31 +16,50 @@ KEYS_MAX = 10_000
 """The most keys remembered; the oldest are forgotten first."""
 
 
+class Meter:
+    """How often something happened of late, by key, in one process's memory.
+
+    Several web processes multiply a limit, which stays small enough.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], window_s: float = WINDOW_S) -> None:
+        self._clock = clock
+        self._window = timedelta(seconds=window_s)
+        self._moments: OrderedDict[str, list[datetime]] = OrderedDict()
+
+    def count(self, key: str) -> int:
+        """How often within the window up to now."""
+        return len(self._recent(key))
+
+    def add(self, key: str) -> None:
+        """It happened once more."""
+        self._moments[key] = [*self._recent(key), self._clock()]
+        self._moments.move_to_end(key)
+        while len(self._moments) > KEYS_MAX:
+            self._moments.popitem(last=False)
+
+    def _recent(self, key: str) -> list[datetime]:
+        floor = self._clock() - self._window
+        return [moment for moment in self._moments.get(key, ()) if moment > floor]
+
+
 class Throttle:
-    """Failures of one process. Several web processes multiply the limits, which stays small enough."""
+    """Failures to sign in."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
         self.slots = asyncio.Semaphore(SLOTS)
-        self._failures: OrderedDict[str, list[datetime]] = OrderedDict()
+        self._failures = Meter(clock)
 
     def demand(self, email: str, remote: str) -> None:
         """Refuse (429) once a window's failures are used up."""
         too_many = (
-            len(self._recent(f"e:{email}")) >= FAILURES_PER_EMAIL_MAX
-            or len(self._recent(f"r:{remote}")) >= FAILURES_PER_REMOTE_MAX
+            self._failures.count(f"e:{email}") >= FAILURES_PER_EMAIL_MAX
+            or self._failures.count(f"r:{remote}") >= FAILURES_PER_REMOTE_MAX
         )
         if too_many:
             raise Refused("too_many_attempts", "Too many attempts. Wait five minutes.", status=429)
 
     def failed(self, email: str, remote: str) -> None:
         """Count one failure."""
-        for key in (f"e:{email}", f"r:{remote}"):
-            self._failures[key] = [*self._recent(key), self._clock()]
-            self._failures.move_to_end(key)
-        while len(self._failures) > KEYS_MAX:
-            self._failures.popitem(last=False)
-
-    def _recent(self, key: str) -> list[datetime]:
-        floor = self._clock() - timedelta(seconds=WINDOW_S)
-        return [moment for moment in self._failures.get(key, ()) if moment > floor]
+        self._failures.add(f"e:{email}")
+        self._failures.add(f"r:{remote}")

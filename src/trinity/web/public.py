@@ -1,0 +1,42 @@
+"""Public pages: an account's face to visitors, without a session and without script."""
+
+from litestar import MediaType, Request, Response
+from litestar.exceptions import NotFoundException
+
+from trinity import accounts
+from trinity.accounts import PublicAccount
+from trinity.web.context import house_of, web_of
+
+SHOWN = {"x-robots-tag": "all"}
+"""What search engines may show; every other page of this server is kept out of them."""
+
+
+async def open_account(request: Request, slug: str) -> PublicAccount:  # type: ignore[type-arg]
+    """The account of a public address; an unknown one is answered as any address that leads nowhere."""
+    found = await accounts.account_of_slug(house_of(request).db, slug)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+def public_page(
+    request: Request,  # type: ignore[type-arg]
+    account: PublicAccount,
+    template: str,
+    title: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **values: object,
+) -> Response[str]:
+    """A page of `templates/public/`. `title` stands before the account's name."""
+    web = web_of(request)
+    html = web.templates.page(
+        f"public/{template}", account=account, title=title, sandboxes=web.config.sandbox_sentences, **values
+    )
+    return Response(html, media_type=MediaType.HTML, status_code=status, headers=headers or {})
+
+
+def too_many(request: Request, account: PublicAccount) -> Response[str]:  # type: ignore[type-arg]
+    """The answer to whoever sends forms too often: a person learns to wait, a machine nothing else."""
+    return public_page(request, account, "later.html", "A little later, please", status=429)
