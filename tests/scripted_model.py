@@ -22,10 +22,11 @@ MODEL_ID = "scripted"
 
 @dataclass(frozen=True)
 class Raw:
-    """An answer that is not a completion at all: a status and bytes."""
+    """An answer that is not a completion at all: a status, bytes, and more headers."""
 
     body: bytes
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 type Item = dict[str, Any] | Raw | Callable[[dict[str, Any]], dict[str, Any] | Raw]
@@ -99,8 +100,8 @@ class ScriptedModel:
         """Serve in this thread, for the process form."""
         self._server.serve_forever()
 
-    def answer(self, body: dict[str, Any], authorization: str) -> tuple[int, bytes]:
-        """The next answer of the script: status and body."""
+    def answer(self, body: dict[str, Any], authorization: str) -> Raw:
+        """The next answer of the script."""
         with self._lock:
             number = len(self.requests)
             self.requests.append(body)
@@ -108,7 +109,7 @@ class ScriptedModel:
         item = self._item(number)
         said = item(body) if callable(item) else item
         if isinstance(said, Raw):
-            return said.status, said.body
+            return said
         reason = "tool_calls" if said.get("tool_calls") else "stop"
         completion = {
             "id": f"chatcmpl-scripted-{number}",
@@ -117,7 +118,7 @@ class ScriptedModel:
             "model": MODEL_ID,
             "choices": [{"index": 0, "message": said, "finish_reason": reason}],
         }
-        return 200, json.dumps(completion).encode()
+        return Raw(json.dumps(completion).encode())
 
     def _item(self, number: int) -> Item:
         if number < len(self.script):
@@ -129,20 +130,22 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             listed = {"object": "list", "data": [{"id": MODEL_ID, "object": "model"}]}
-            self._send(200, json.dumps(listed).encode())
+            self._send(Raw(json.dumps(listed).encode()))
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
             body = json.loads(self.rfile.read(length))
-            self._send(*model.answer(body, self.headers.get("Authorization", "")))
+            self._send(model.answer(body, self.headers.get("Authorization", "")))
 
-        def _send(self, status: int, body: bytes) -> None:
+        def _send(self, said: Raw) -> None:
             try:
-                self.send_response(status)
+                self.send_response(said.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(said.body)))
+                for name, value in said.headers:
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(said.body)
             except ConnectionError:
                 # The caller went away, for example because it met one of its limits.
                 self.close_connection = True

@@ -117,10 +117,10 @@ async def test_a_request_out_of_bounds_is_refused_and_nothing_is_sent(change: di
         (422, Declined, "model_declined"),
         (429, Unavailable, "unavailable"),
         (503, Unavailable, "unavailable"),
-        (500, OutcomeUnknown, "outcome_unknown"),
-        (504, OutcomeUnknown, "outcome_unknown"),
-        (302, OutcomeUnknown, "outcome_unknown"),
-        (204, OutcomeUnknown, "outcome_unknown"),
+        (500, OutcomeUnknown, "model_failed"),
+        (504, OutcomeUnknown, "model_failed"),
+        (302, OutcomeUnknown, "model_failed"),
+        (204, OutcomeUnknown, "model_failed"),
     ],
 )
 async def test_a_status_is_an_error_with_a_code_and_without_the_body(
@@ -156,13 +156,18 @@ async def test_retry_after_is_told_and_bounded(header: str, seconds: float | Non
         b'{"choices": [], "choices": [{"message": {"role": "assistant"}}]}',
         b'{"choices": [{"message": {"role": "assistant", "content": NaN}}]}',
         b"[" * 100_000,
-        b" " * (proxy.ANSWER_BYTES_MAX + 1),
     ],
 )
 async def test_a_malformed_answer_is_never_repaired(content: bytes) -> None:
     with pytest.raises(OutcomeUnknown) as raised:
         await answered(lambda _: httpx.Response(200, content=content))
     assert raised.value.code == "model_answer_malformed"
+
+
+async def test_an_answer_that_is_too_large_is_read_up_to_the_limit() -> None:
+    with pytest.raises(OutcomeUnknown) as raised:
+        await answered(lambda _: httpx.Response(200, content=b" " * (proxy.ANSWER_BYTES_MAX + 1)))
+    assert raised.value.code == "model_answer_too_large"
 
 
 async def test_a_packed_answer_is_not_unpacked() -> None:

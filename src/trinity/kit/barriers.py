@@ -33,6 +33,8 @@ BARRIERS = (
     "order_run.after_commit",
     "source_decided.before_commit",
     "source_decided.after_commit",
+    "model_decision.before_commit",
+    "model_decision.after_commit",
     "run.before_start",
     "run.after_start",
     "run.before_finish",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+NVIDIA = "nvidia.com"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEndpoint:
@@ -30,3 +32,16 @@ class ModelEndpoint:
     def completions_url(self) -> str:
         """The address of the chat completions."""
         return self.base_url.rstrip("/") + "/chat/completions"
+
+    @property
+    def is_nvidia(self) -> bool:
+        """Whether NVIDIA itself answers there, which takes a field of its own to leave reasoning out."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host == NVIDIA or host.endswith(f".{NVIDIA}")
+
+    @property
+    def provider(self) -> str:
+        """Who answers, as a decision's row says it: a sandbox, NVIDIA, or the host that speaks its protocol."""
+        if self.is_sandbox:
+            return "sandbox"
+        return "nvidia" if self.is_nvidia else urlsplit(self.base_url).hostname or ""

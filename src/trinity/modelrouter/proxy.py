@@ -22,6 +22,8 @@ OUTPUT_TOKENS_MAX = 8_192
 TIMEOUT_S = 110.0
 CONNECT_TIMEOUT_S = 10.0
 RETRY_AFTER_S_MAX = 3_600.0
+TIMED_OUT = "model_timed_out"
+TOO_LARGE = "model_answer_too_large"
 
 ALLOWED_FIELDS = frozenset(
     {
@@ -49,7 +51,11 @@ async def complete(endpoint: ModelEndpoint, http: httpx.AsyncClient, body: Mappi
     (not reached, or told to come back later) or `OutcomeUnknown` (sent, but no usable answer came).
     A model's hidden reasoning (`reasoning_content`) is removed: it is never stored.
     """
-    content = _request_bytes(endpoint, body)
+    return parsed_completion(await exchange(endpoint, http, request_bytes(endpoint, body)))
+
+
+async def exchange(endpoint: ModelEndpoint, http: httpx.AsyncClient, content: bytes) -> bytes:
+    """Send a request made by `request_bytes`; the answer's bounded bytes. Raises what `complete` raises."""
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
@@ -59,26 +65,28 @@ async def complete(endpoint: ModelEndpoint, http: httpx.AsyncClient, body: Mappi
         async with asyncio.timeout(TIMEOUT_S):
             return await _exchange(http, request)
     except TimeoutError as error:
-        raise OutcomeUnknown("The model endpoint took too long.") from error
+        raise _coded(OutcomeUnknown("The model endpoint took too long."), TIMED_OUT) from error
 
 
-async def _exchange(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
+async def _exchange(http: httpx.AsyncClient, request: httpx.Request) -> bytes:
     try:
         response = await http.send(request, stream=True, follow_redirects=False)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unavailable("The model endpoint could not be reached.") from error
+    except httpx.TimeoutException as error:
+        raise _coded(OutcomeUnknown("The model endpoint took too long."), TIMED_OUT) from error
     except httpx.HTTPError as error:
         raise OutcomeUnknown("The model endpoint gave no answer.") from error
     try:
         if response.status_code != 200:
             raise _failure(response)
-        return _answer(await _bounded(response))
+        return await _bounded(response)
     finally:
         await response.aclose()
 
 
-def _request_bytes(endpoint: ModelEndpoint, body: Mapping[str, Any]) -> bytes:
-    """The request's bytes with our model in it, or `Refused`."""
+def request_bytes(endpoint: ModelEndpoint, body: Mapping[str, Any], *, ours: Mapping[str, Any] | None = None) -> bytes:
+    """The request's bytes with our model in it, or `Refused`. `ours` are fields that only we may add, never an agent."""
     if unknown := set(body) - ALLOWED_FIELDS:
         raise _invalid(f"unknown field {sorted(map(str, unknown))[0]!r}")
     if body.get("stream", False) is not False:
@@ -93,7 +101,7 @@ def _request_bytes(endpoint: ModelEndpoint, body: Mapping[str, Any]) -> bytes:
     asked = body.get("max_tokens", OUTPUT_TOKENS_MAX)
     if type(asked) is not int or not 0 < asked <= OUTPUT_TOKENS_MAX:
         raise _invalid(f"max_tokens must be 1 to {OUTPUT_TOKENS_MAX}")
-    sent = {**body, "model": endpoint.model, "stream": False, "max_tokens": asked}
+    sent = {**body, **(ours or {}), "model": endpoint.model, "stream": False, "max_tokens": asked}
     try:
         content = json.dumps(sent, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
@@ -112,13 +120,18 @@ async def _bounded(response: httpx.Response) -> bytes:
         async for chunk in response.aiter_bytes():
             found += chunk
             if len(found) > ANSWER_BYTES_MAX:
-                raise _malformed(f"more than {ANSWER_BYTES_MAX} bytes")
+                raise _coded(
+                    OutcomeUnknown(f"The model endpoint's answer has more than {ANSWER_BYTES_MAX} bytes."), TOO_LARGE
+                )
+    except httpx.TimeoutException as error:
+        raise _coded(OutcomeUnknown("The model endpoint took too long."), TIMED_OUT) from error
     except httpx.HTTPError as error:
         raise OutcomeUnknown("The model endpoint's answer broke off.") from error
     return bytes(found)
 
 
-def _answer(data: bytes) -> dict[str, Any]:
+def parsed_completion(data: bytes) -> dict[str, Any]:
+    """An answer's bytes as one completion of an assistant, without its reasoning; never repaired."""
     try:
         value = json.loads(data, object_pairs_hook=_pairs, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
@@ -146,7 +159,7 @@ def _failure(response: httpx.Response) -> ProviderError:
         return _coded(Declined("The model is not offered to us there."), "model_not_offered")
     if 400 <= status < 500:
         return _coded(Declined(f"The model endpoint declined the request (status {status})."), "model_declined")
-    return OutcomeUnknown(f"The model endpoint failed (status {status}).")
+    return _coded(OutcomeUnknown(f"The model endpoint failed (status {status})."), "model_failed")
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
