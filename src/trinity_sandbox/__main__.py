@@ -1,6 +1,6 @@
-"""`python -m trinity_sandbox gmail|model|stripe --port N --data-dir DIR`: run one stand-in until SIGTERM.
+"""`python -m trinity_sandbox gmail|model|smtp|stripe --port N --data-dir DIR`: run one stand-in until SIGTERM.
 
-When it is ready it prints one line of JSON, `{"ready": true, "name", "base_url"}`, to standard output.
+When it is ready it prints one line of JSON, `{"ready": true, "name", "base_url"}`, to standard output; `smtp` adds `smtp_url`.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING  # noqa: E402
 if TYPE_CHECKING:
     from litestar import Litestar
 
-NAMES = ("gmail", "model", "stripe")
+NAMES = ("gmail", "model", "smtp", "stripe")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,9 +32,24 @@ def main(arguments: list[str] | None = None) -> int:
     from trinity_sandbox.serving import serve
 
     given.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    app = _builder(given.name)(given.data_dir)
     parent = PARENT_AT_START if given.die_with_parent else None
+    if given.name == "smtp":
+        return _serve_smtp(given, parent)
+    app = _builder(given.name)(given.data_dir)
     return serve(app, name=given.name, host=given.host, port=given.port, parent_pid=parent)
+
+
+def _serve_smtp(given: argparse.Namespace, parent: int | None) -> int:
+    """The one stand-in with a second port, which it chooses once and keeps."""
+    from trinity_sandbox.serving import serve
+    from trinity_sandbox.smtp.app import build_app
+
+    try:
+        app, beside = build_app(given.data_dir, given.host)
+    except OSError as error:
+        print(f"cannot listen for mail on {given.host}: {error}", file=sys.stderr)
+        return 1
+    return serve(app, name=given.name, host=given.host, port=given.port, parent_pid=parent, beside=beside)
 
 
 def _builder(name: str) -> "Callable[[Path], Litestar]":

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,6 +22,16 @@ DROP = "trinity_sandbox.drop"
 PARENT_POLL_S = 0.2
 GRACE_S = 2
 BACKLOG = 256
+
+
+class Beside(Protocol):
+    """A second server of a stand-in, in the same process."""
+
+    async def start(self) -> dict[str, str]:
+        """Listen; gives what the ready line says too."""
+
+    def stop(self) -> None:
+        """Take nothing more."""
 
 
 class DroppableProtocol(H11Protocol):
@@ -41,9 +51,12 @@ class DroppableProtocol(H11Protocol):
 class AnnouncingServer(uvicorn.Server):
     """A server that says on standard output when it is ready, and stops when its parent is gone."""
 
-    def __init__(self, config: uvicorn.Config, *, name: str, base_url: str, parent_pid: int | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, name: str, base_url: str, parent_pid: int | None, beside: Beside | None
+    ) -> None:
         super().__init__(config)
-        self._ready_line = json.dumps({"ready": True, "name": name, "base_url": base_url})
+        self._ready = {"ready": True, "name": name, "base_url": base_url}
+        self._beside = beside
         self._parent_pid = parent_pid
         self._watch: asyncio.Task[None] | None = None
 
@@ -52,7 +65,14 @@ class AnnouncingServer(uvicorn.Server):
         await super().startup(sockets)
         if self._parent_pid is not None:
             self._watch = asyncio.create_task(self._end_with_parent(self._parent_pid))
-        print(self._ready_line, flush=True)
+        more = await self._beside.start() if self._beside is not None else {}
+        print(json.dumps(self._ready | more), flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, the second server first."""
+        if self._beside is not None:
+            self._beside.stop()
+        await super().shutdown(sockets)
 
     async def _end_with_parent(self, parent_pid: int) -> None:
         while os.getppid() == parent_pid:  # noqa: ASYNC110 - no event tells that a parent died
@@ -60,7 +80,7 @@ class AnnouncingServer(uvicorn.Server):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def serve(app: Any, *, name: str, host: str, port: int, parent_pid: int | None) -> int:
+def serve(app: Any, *, name: str, host: str, port: int, parent_pid: int | None, beside: Beside | None = None) -> int:
     """Serve `app` on `host:port` (0 chooses a port) until SIGTERM or SIGINT; returns the exit code."""
     try:
         listener = _listen(host, port)
@@ -79,7 +99,7 @@ def serve(app: Any, *, name: str, host: str, port: int, parent_pid: int | None) 
         timeout_graceful_shutdown=GRACE_S,
     )
     base_url = f"http://{host}:{listener.getsockname()[1]}"
-    server = AnnouncingServer(config, name=name, base_url=base_url, parent_pid=parent_pid)
+    server = AnnouncingServer(config, name=name, base_url=base_url, parent_pid=parent_pid, beside=beside)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(server.serve(sockets=[listener]))
     return 0
