@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.postgres import SECRET_KEY
-from tests.world import ENCRYPTION_KEY
+from tests.sandbox.smtp.standin import SmtpStandIn
+from tests.world import ENCRYPTION_KEY, stand_in
 from trinity.cli import LAZY
 
 
@@ -102,6 +104,56 @@ def test_doctor_says_what_is_missing(deployed: dict[str, str], tmp_path: Path) -
     assert states["TRINITY_SECRET_KEY"] == "ok"
     assert states["GMAIL_API_BASE"] == "missing"
     assert states["TRINITY_LOG_KEY"] == "missing"
+
+
+def test_doctor_greets_the_mail_server_and_looks_at_the_place_for_files(
+    deployed: dict[str, str], tmp_path: Path
+) -> None:
+    standin = SmtpStandIn(tmp_path / "smtp")
+    standin.start()
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    mail = standin.smtp_url.replace("//", "//notices:canary@")
+    named = deployed | {"SMTP_URL": mail, "ARTIFACTS_URL": open_to_all.as_uri()}
+    standin.control("logins", logins={"notices": "another"})
+    done = trinity("doctor", "--json", home=tmp_path, **named)
+    assert "canary" not in done.stdout + done.stderr
+    states = {one["name"]: one["state"] for one in json.loads(done.stdout)["findings"]}
+    assert (states["SMTP_URL"], states["ARTIFACTS_URL"], states["STRIPE_API_BASE"]) == ("unsafe", "unsafe", "missing")
+    standin.control("logins", logins={"notices": "canary"})
+    open_to_all.chmod(0o700)
+    done = trinity("doctor", "--json", home=tmp_path, **named)
+    states = {one["name"]: one["state"] for one in json.loads(done.stdout)["findings"]}
+    assert (states["SMTP_URL"], states["ARTIFACTS_URL"]) == ("ok", "ok")
+    standin.end()
+    done = trinity("doctor", "--json", home=tmp_path, **named)
+    assert {one["name"]: one["state"] for one in json.loads(done.stdout)["findings"]}["SMTP_URL"] == "unreachable"
+
+
+def test_the_environment_seeds_a_new_accounts_providers(deployed: dict[str, str], tmp_path: Path) -> None:
+    with stand_in("stripe", tmp_path / "stripe") as stripe_url:
+        named = deployed | {
+            "SMTP_URL": "smtp://notices:canary@127.0.0.1:2525",
+            "STRIPE_API_BASE": stripe_url,
+            "STRIPE_API_KEY": "sk_test_sandbox",
+            "STRIPE_WEBHOOK_SECRET": "whsec_canary",
+            "TRINITY_SANDBOX_ENDPOINTS": f"smtp://127.0.0.1:2525,{stripe_url}",
+        }
+        create = ("account", "create", "Acme", "--email", "olga@acme.example", "--owner", "Olga Owner", "--json")
+        made = trinity(*create, home=tmp_path, TRINITY_NEW_PASSWORD="correct horse battery", **named)
+        assert made.returncode == 0, made.stderr
+    with psycopg.connect(deployed["DATABASE_URL"]) as connection:
+        connection.execute(
+            "select set_config('trinity.account_id', %s, false)", [json.loads(made.stdout)["account_id"]]
+        )
+        rows = connection.execute("select provider, address, endpoint from integrations order by provider").fetchall()
+        secrets = connection.execute("select count(*) from webhook_secrets").fetchone()
+    assert rows == [
+        ("smtp", "notices@acme.example", "smtp://127.0.0.1:2525"),
+        ("stripe", "acct_sandbox", stripe_url),
+    ]
+    assert secrets == (1,)
 
 
 def test_a_log_key_is_made_and_shown(tmp_path: Path) -> None:

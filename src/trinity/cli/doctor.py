@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import click
 import httpx
 
 from trinity.cli import settings as read_settings
-from trinity.errors import TrinityError
+from trinity.errors import Declined, ProviderError, TrinityError
+from trinity.kit.permit import origin_of
+from trinity.providers.smtp.account import SmtpAccount
+from trinity.providers.smtp.read import greet
 from trinity.settings import Settings
 from trinity.store.checks import assert_safe
 from trinity.store.database import Database
@@ -17,6 +23,7 @@ from trinity.store.migrate import is_current
 from trinity.store.urls import APP_ROLE, url_of
 
 REACH_TIMEOUT_S = 5.0
+S3_NEEDS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,9 @@ async def _examine(settings: Settings) -> list[Finding]:
     found.append(await _database(settings))
     urls = {"GMAIL_API_BASE": settings.gmail_api_base, "GOOGLE_TOKEN_URL": settings.google_token_url}
     urls |= {"NVIDIA_BASE_URL": settings.nvidia_base_url}
-    return found + [await _reach(settings, name, url) for name, url in urls.items()]
+    urls |= {"STRIPE_API_BASE": settings.stripe_api_base}
+    found += [await _reach(settings, name, url) for name, url in urls.items()]
+    return [*found, await _mail_server(settings), await asyncio.to_thread(_artifacts, settings)]
 
 
 async def _database(settings: Settings) -> Finding:
@@ -73,6 +82,43 @@ async def _database(settings: Settings) -> Finding:
     except Exception as error:
         return Finding("DATABASE_URL", "unreachable", f"{type(error).__name__}: {error}".splitlines()[0])
     return Finding("DATABASE_URL", "ok", "reachable, migrated, safe")
+
+
+async def _mail_server(settings: Settings) -> Finding:
+    """Whether the server for notices lets us in. Its address is shown without user and password."""
+    if settings.smtp_url is None:
+        return Finding("SMTP_URL", "missing", "not set; members get no notices by mail")
+    origin, mode = origin_of(settings.smtp_url), settings.mode_of(settings.smtp_url)
+    account = SmtpAccount(settings.smtp_url, is_sandbox=mode == "sandbox")
+    try:
+        async with asyncio.timeout(REACH_TIMEOUT_S):
+            await greet(account, "localhost")
+    except Declined as error:
+        return Finding("SMTP_URL", "unsafe", f"{origin}: {error}")
+    except (ProviderError, TimeoutError) as error:
+        return Finding("SMTP_URL", "unreachable", f"{origin}: {error or 'no answer in time'}")
+    if mode == "live" and not account.needs_tls:
+        return Finding("SMTP_URL", "ok", f"{origin} ({mode}, not encrypted: it is on this machine)")
+    return Finding("SMTP_URL", "ok", f"{origin} ({mode})")
+
+
+def _artifacts(settings: Settings) -> Finding:
+    """Whether the place for files can be written, and by nobody else."""
+    url, parts = settings.artifacts_url, urlsplit(settings.artifacts_url)
+    if parts.scheme == "s3":
+        missing = [name for name in S3_NEEDS if name.lower() not in settings.aws]
+        return Finding(
+            "ARTIFACTS_URL", "missing" if missing else "ok", ", ".join(missing) or f"{url} (credentials set)"
+        )
+    if parts.scheme != "file":
+        return Finding("ARTIFACTS_URL", "unsafe", f"{parts.scheme}: is neither file: nor s3:")
+    place = Path(unquote(parts.path))
+    existing = next(one for one in (place, *place.parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("ARTIFACTS_URL", "unreachable", f"{existing} cannot be written")
+    if existing == place and place.stat().st_mode & 0o022:
+        return Finding("ARTIFACTS_URL", "unsafe", f"others may write to {place}")
+    return Finding("ARTIFACTS_URL", "ok", f"{url}" if existing == place else f"{url} (made when it is needed)")
 
 
 async def _reach(settings: Settings, name: str, url: str | None) -> Finding:

@@ -13,6 +13,7 @@ import httpx
 
 from trinity import accounts, agency, integrations, sources
 from trinity.cli.secrets import KEYS, write_private
+from trinity.cli.seeds import notice_server
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.settings import Settings
@@ -22,6 +23,7 @@ OWNER_EMAIL = "owner@trinity.example"
 OWNER_NAME = "Robin Owner"
 ACCOUNT_NAME = "Northwind Studio"
 MAILBOX = "desk@northwind.example"
+NOTICES_FROM = "notices@northwind.example"
 ALIASES = ("hello@northwind.example",)
 PASSWORD_BYTES = 12
 LOGIN_FILE = "first-login.json"
@@ -77,14 +79,14 @@ async def open_sample_account(
 ) -> Opened:
     """An account to begin with: a mailbox at the sandbox if one is in use, a project, a note that agents may read."""
     mailbox = await _mailbox(settings, gmail_url)
-    stripe = _stripe(settings)
+    stripe, smtp = _stripe(settings), _notices(settings)
     webhook_secret = f"whsec_sandbox_{secrets.token_hex(WEBHOOK_SECRET_BYTES)}"
     first = agency.FirstAccount(
         ACCOUNT_NAME,
         (login.email, OWNER_NAME, login.password),
         mailbox,
         accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
-        (stripe,) if stripe else (),
+        tuple(one for one in (stripe, smtp) if one),
         webhook_secret,
     )
     account_id, owner_id = await agency.open_account(db, settings, first, now)
@@ -126,6 +128,13 @@ def _stripe(settings: Settings) -> integrations.NewIntegration | None:
         return None
     credential = integrations.StripeCredential(settings.stripe_api_key or "")
     return integrations.NewIntegration("stripe", STRIPE_ACCOUNT, ACCOUNT_NAME, endpoint, credential)
+
+
+def _notices(settings: Settings) -> integrations.NewIntegration | None:
+    """The server for notices, where it is the sandbox's: no account mixes sandbox and live endpoints."""
+    if settings.smtp_url is None or settings.mode_of(settings.smtp_url) != "sandbox":
+        return None
+    return notice_server(settings, ACCOUNT_NAME, NOTICES_FROM)
 
 
 async def _hear_stripe(settings: Settings, account_id: UUID, secret: str) -> None:

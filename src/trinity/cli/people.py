@@ -14,6 +14,7 @@ from trinity import accounts, agency, integrations
 from trinity.accounts import PERMISSIONS
 from trinity.cli import settings as read_settings
 from trinity.cli.local import local_database
+from trinity.cli.seeds import notice_server, sender_of, stripe_account
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.settings import Settings
@@ -46,12 +47,15 @@ def create_account(
     refresh_token: str | None,
     as_json: bool,
 ) -> None:
-    """Open an account with its first owner, and connect a mailbox if one is named."""
+    """Open an account with its first owner; connect a mailbox if one is named, Stripe and SMTP_URL if they are set."""
 
     async def work(settings: Settings, db: Database) -> dict[str, object]:
         new = _mailbox(settings, mailbox, name, aliases, refresh_token) if mailbox else None
         project = accounts.NewProject(name, "", None)
-        first = agency.FirstAccount(name, (email, owner_name, password), new, project)
+        found = (await stripe_account(settings, name), notice_server(settings, name, sender_of(settings, email)))
+        others = tuple(one for one in found if one)
+        secret = settings.stripe_webhook_secret
+        first = agency.FirstAccount(name, (email, owner_name, password), new, project, others, secret)
         account_id, owner_id = await agency.open_account(db, settings, first, datetime.now(UTC))
         return {"account_id": str(account_id), "owner_id": str(owner_id)}
 

@@ -77,6 +77,8 @@ class Stack:
     supervisor: Supervisor
     gmail_url: str | None
     stripe_url: str | None
+    smtp_http_url: str | None
+    """Where the SMTP sandbox shows its mails and its books."""
     environ: Mapping[str, str] = field(repr=False)
     claim: int
     """The open file whose lock says that this home is in use."""
@@ -107,6 +109,7 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
         gmail = _begin(supervisor, "gmail", home) if settings.gmail_api_base is None else None
         stripe = _begin(supervisor, "stripe", home) if settings.stripe_api_base is None else None
         model = _begin(supervisor, "model", home) if settings.nvidia_base_url is None else None
+        smtp = _begin(supervisor, "smtp", home) if settings.smtp_url is None else None
         owner_url = _database(settings, server, full, say)
         if gmail:
             full |= _sandboxed_mail(gmail_url := _address(supervisor, gmail, home))
@@ -116,12 +119,18 @@ def raise_base(environ: Mapping[str, str], cwd: Path, say: Callable[[str], None]
             stripe_url = _address(supervisor, stripe, home)
             full |= {"STRIPE_API_BASE": stripe_url, "STRIPE_API_KEY": SANDBOX_STRIPE_KEY}
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, stripe_url)
+        smtp_http_url = None
+        if smtp:
+            said = _said(supervisor, smtp, home)
+            smtp_http_url, full["SMTP_URL"] = said["base_url"], said["smtp_url"]
+            full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, full["SMTP_URL"])
         if model:
             model_url = _address(supervisor, model, home)
             full |= {"NVIDIA_BASE_URL": f"{model_url}/v1", "NVIDIA_MODEL": SANDBOX_MODEL}
             full["TRINITY_SANDBOX_ENDPOINTS"] = _added(full, model_url)
         sandbox_url = full["GMAIL_API_BASE"] if gmail else None
-        return Stack(load(full, cwd=cwd), owner_url, server, supervisor, sandbox_url, stripe_url, full, claim)
+        settings = load(full, cwd=cwd)
+        return Stack(settings, owner_url, server, supervisor, sandbox_url, stripe_url, smtp_http_url, full, claim)
     except BaseException:
         supervisor.end()
         if server is not None:
@@ -203,8 +212,13 @@ def _begin(supervisor: Supervisor, name: str, home: Path) -> Child:
 
 
 def _address(supervisor: Supervisor, child: Child, home: Path) -> str:
+    return _said(supervisor, child, home)["base_url"]
+
+
+def _said(supervisor: Supervisor, child: Child, home: Path) -> dict[str, str]:
+    """What a sandbox says when it is ready: its addresses."""
     try:
-        return str(supervisor.ready(child)["base_url"])
+        return {name: str(value) for name, value in supervisor.ready(child).items()}
     except Refused as error:
         kept = home / "sandbox" / child.name / PORT_FILE
         text = f"The {child.name} sandbox did not start; its port, which rows name, stands in {kept}."
