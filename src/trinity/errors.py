@@ -86,3 +86,9 @@ class OutcomeUnknown(ProviderError):
     """Anything else: the effect may have happened. It is reconciled, never blindly repeated."""
 
     code = "outcome_unknown"
+
+
+class LookUpIncomplete(ProviderError):
+    """A look-up met its bound before it met the end, so that "not found" cannot be said."""
+
+    code = "look_up_incomplete"

@@ -9,7 +9,8 @@ from tests.world import World
 from trinity import effects
 from trinity.effects import StaleLease
 from trinity.errors import NotFound
-from trinity.gateway.claim import Claimed, claim
+from trinity.gateway.claim import claim
+from trinity.gateway.steps import Claimed
 from trinity.kit.canonical import digest_hex
 
 

@@ -14,7 +14,8 @@ from tests.world import World
 from trinity import agency, controls, effects, gateway, integrations
 from trinity.agency import NewRun
 from trinity.gateway import Later, Proposal, Proposed, Rails, SpentRegister
-from trinity.gateway.claim import Claimed, claim
+from trinity.gateway.claim import claim
+from trinity.gateway.steps import Claimed
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import canonical_bytes, rfc3339
 from trinity.store.database import Database

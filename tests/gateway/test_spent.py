@@ -71,21 +71,21 @@ def test_it_survives_the_process(register: SpentRegister, tmp_path: Path) -> Non
         again.spend(DIGEST, 1, {})
 
 
-def test_the_history_id_is_the_one_from_before_the_first_act(register: SpentRegister) -> None:
-    assert register.history_id(DIGEST) is None
+def test_the_note_is_the_one_from_before_the_first_act(register: SpentRegister) -> None:
+    assert register.first_note(DIGEST) is None
     register.record_absence(DIGEST, 1, {"because": "never begun"})
-    assert register.history_id(DIGEST) is None
+    assert register.first_note(DIGEST) is None
     register.spend(DIGEST, 2, {"history_id": "17"})
     register.record_absence(DIGEST, 2, {"because": "absent"})
     register.spend(DIGEST, 3, {"history_id": "19"})
-    assert register.history_id(DIGEST) == "17"
+    assert register.first_note(DIGEST) == {"history_id": "17"}
 
 
 def test_a_note_that_cannot_be_read_is_no_note_to_go_by(register: SpentRegister, tmp_path: Path) -> None:
     register.spend(DIGEST, 1, {"history_id": "17"})
     next(path for path in tmp_path.rglob("1") if path.is_file()).write_bytes(b'{"history_')
     with pytest.raises(Collision, match="not readable"):
-        register.history_id(DIGEST)
+        register.first_note(DIGEST)
     with pytest.raises(Collision):
         register.spend(DIGEST, 1, {})
 
@@ -108,7 +108,7 @@ def test_a_torn_write_has_taken_nothing(
                 left.write_bytes(b"half a")
         assert not register.is_spent(DIGEST, 1)
     register.spend(DIGEST, 1, {"history_id": "17"})
-    assert register.history_id(DIGEST) == "17"
+    assert register.first_note(DIGEST) == {"history_id": "17"}
 
 
 def test_file_and_directory_are_on_the_disk_before_the_act(
@@ -209,4 +209,4 @@ def module_register(tmp_path_factory: pytest.TempPathFactory) -> SpentRegister:
 def test_digests_never_meet(module_register: SpentRegister, digest: str) -> None:
     if not module_register.is_spent(digest, 1):
         module_register.spend(digest, 1, {"history_id": digest})
-    assert module_register.history_id(digest) == digest
+    assert module_register.first_note(digest) == {"history_id": digest}

@@ -89,6 +89,8 @@ def facts(bound: Envelope | None = None, **changes: Any) -> ClaimFacts:
         "requester_kind": bound.requester.get("kind"),
         "requester_id": bound.requester.get("id"),
         "supersedes_id": bound.supersedes,
+        "subject_id": bound.resource.get("subject_id"),
+        "amount_minor": bound.resource.get("amount_minor"),
         "stored_digest": bound.digest,
     }
     plain: dict[str, Any] = {
@@ -112,7 +114,7 @@ def facts(bound: Envelope | None = None, **changes: Any) -> ClaimFacts:
         "run_state": "waiting",
         "posture": "live",
         "integration_state": "ready",
-        "mailbox": "a@b.example",
+        "address": "a@b.example",
         "aliases": ("c@b.example",),
         "endpoint_now": "http://127.0.0.1:8001",
         "mode_now": "sandbox",
@@ -174,7 +176,7 @@ CASES: list[tuple[str, Callable[[ClaimFacts], ClaimFacts], str]] = [
     ("a request without an end", fact(request_expires_at=None), "expired"),
     ("a suspended mailbox", fact(integration_state="suspended"), "not_ready"),
     ("no mailbox", fact(integration_state=None), "not_ready"),
-    ("another mailbox", fact(mailbox="x@b.example"), "resource_changed"),
+    ("another mailbox", fact(address="x@b.example"), "resource_changed"),
     ("the alias is gone", fact(aliases=()), "resource_changed"),
     ("another endpoint", fact(endpoint_now="http://127.0.0.1:8002"), "endpoint_changed"),
     ("no sandbox any more", fact(mode_now="live"), "endpoint_changed"),
@@ -320,7 +322,7 @@ STRANGE: dict[str, st.SearchStrategy[Any]] = {
 BYTES = ("envelope_bytes", "payload", "salt", "typed_payload")
 TEXTUAL = ("state", "tool_call_id", "envelope_digest", "endpoint_now", "mode_now", "policy_version_now")
 OPTIONAL = ("key_typed_digest", "request_id", "request_state", "request_digest", "run_state", "posture",
-            "integration_state", "mailbox")  # fmt: skip
+            "integration_state", "address")  # fmt: skip
 for _name in BYTES:
     STRANGE[_name] = st.binary(max_size=40)
 for _name in TEXTUAL:

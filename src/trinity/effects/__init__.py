@@ -8,6 +8,7 @@ settlement of a past lease epoch is refused. The claim and the settlement are th
 from trinity.effects.commands import (
     RAW_BYTES_MAX,
     Bound,
+    Ended,
     StaleLease,
     allow_look,
     begin_attempt,
@@ -39,6 +40,7 @@ __all__ = [
     "RAW_BYTES_MAX",
     "Attempt",
     "Bound",
+    "Ended",
     "EnvelopeText",
     "Receipt",
     "StaleLease",

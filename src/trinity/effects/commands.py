@@ -34,6 +34,17 @@ class Bound:
     typed_payload: bytes
     integration_id: UUID
     agent_reason: str
+    subject_id: UUID | None = None
+    amount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that has just come to an end without acting."""
+
+    run_id: UUID | None
+    operation: str
+    subject_id: UUID | None
 
 
 async def reserve_key(
@@ -77,10 +88,10 @@ async def insert_bound(tx: Tx, bound: Bound, state: str, not_before: datetime | 
         """
         insert into tool_calls (account_id, id, project_id, run_id, integration_id, provider, operation, tier,
             idempotency_key, envelope_digest, state, proof_state, not_before, expires_at, supersedes_id,
-            requester_kind, requester_id, agent_reason, created_at)
+            requester_kind, requester_id, agent_reason, subject_id, amount_minor, created_at)
         values (%(a)s, %(id)s, %(project)s, %(run)s, %(integration)s, %(provider)s, %(operation)s, %(tier)s,
             %(key)s, %(digest)s, %(state)s, 'missing', %(not_before)s, %(expires)s, %(supersedes)s,
-            %(kind)s, %(requester)s, %(reason)s, %(now)s)
+            %(kind)s, %(requester)s, %(reason)s, %(subject)s, %(amount)s, %(now)s)
         """,
         {
             "a": tx.account_id,
@@ -100,6 +111,8 @@ async def insert_bound(tx: Tx, bound: Bound, state: str, not_before: datetime | 
             "kind": envelope.requester["kind"],
             "requester": envelope.requester["id"],
             "reason": bound.agent_reason,
+            "subject": bound.subject_id,
+            "amount": bound.amount_minor,
             "now": now,
         },
     )
@@ -139,19 +152,18 @@ async def make_ready(tx: Tx, call_id: UUID, not_before: datetime) -> None:
     )
 
 
-async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, str]], now: datetime) -> UUID | None:
-    """Bring a call that never acted to one of its ends. Returns the run that it belongs to."""
+async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, str]], now: datetime) -> Ended | None:
+    """Bring a call that never acted to one of its ends. None if it had ended, or acts."""
     assert state in ENDS
     row = await tx.one(
         "update tool_calls set state = %(state)s, reasons = %(reasons)s, settled_at = %(now)s"
-        " where id = %(id)s and state in ('awaiting_approval', 'ready', 'proposed') returning run_id",
+        " where id = %(id)s and state in ('awaiting_approval', 'ready', 'proposed') returning run_id, operation, subject_id",
         {"id": call_id, "state": state, "reasons": Jsonb(reasons), "now": now},
     )
     if row is None:
         return None
     touch(tx, call_id, row["run_id"])
-    run_id: UUID | None = row["run_id"]
-    return run_id
+    return Ended(**row)
 
 
 async def allow_look(tx: Tx, call_id: UUID, looks_max: int) -> None:

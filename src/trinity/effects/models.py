@@ -1,6 +1,6 @@
 """Tables of effects: the ToolCall, its envelope, the steps taken and what the provider said."""
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -29,6 +29,7 @@ tool_calls = tenant_table(
     key("run_id", is_optional=True),
     key("integration_id"),
     key("subject_id", is_optional=True),
+    Column("amount_minor", BigInteger(), nullable=True),
     text("provider"),
     text("operation"),
     text("tier"),

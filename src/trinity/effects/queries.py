@@ -14,7 +14,8 @@ _CALL = """
     select t.id, t.project_id, p.name as project_name, t.run_id, t.integration_id, i.address as mailbox, t.provider,
            t.operation, t.tier, t.idempotency_key, t.envelope_digest, t.state, t.proof_state, t.reasons, t.act_n,
            t.lease_epoch, t.lease_expires_at, t.not_before, t.expires_at, t.looks, t.supersedes_id, t.requester_kind,
-           t.requester_id, t.agent_reason, t.created_at, t.settled_at, r.id as approval_id
+           t.requester_id, t.agent_reason, t.created_at, t.settled_at, t.subject_id,
+           t.amount_minor, r.id as approval_id
     from tool_calls t
     join projects p on p.account_id = t.account_id and p.id = t.project_id
     join integrations i on i.account_id = t.account_id and i.id = t.integration_id
@@ -52,6 +53,8 @@ class ToolCall:
     agent_reason: str
     created_at: datetime
     settled_at: datetime | None
+    subject_id: UUID | None
+    amount_minor: int | None
     approval_id: UUID | None
 
 

@@ -15,8 +15,8 @@ from trinity.gateway.bind import tier_of
 from trinity.gateway.endings import end
 from trinity.gateway.house import House
 from trinity.gateway.operations import OPERATIONS
+from trinity.gateway.steps import Claimed
 from trinity.kit.actor import Actor
-from trinity.kit.envelope import Envelope
 from trinity.kit.permit import origin_of
 from trinity.policy import POLICIES, ClaimFacts, Decision, adjudicate
 from trinity.policy.claim import POLICY_VERSION
@@ -28,7 +28,12 @@ READ = """
            k.typed_digest as key_typed_digest,
            r.id as request_id, r.state as request_state, r.envelope_digest as request_digest,
            r.expires_at as request_expires_at, run.state as run_state,
-           i.state as integration_state, i.address as mailbox, i.aliases, i.endpoint,
+           i.state as integration_state, i.address, i.aliases, i.endpoint,
+           coalesce((
+               select sum(o.amount_minor) from tool_calls o where o.account_id = t.account_id
+                   and o.subject_id = t.subject_id and o.operation = t.operation and o.id < t.id
+                   and o.state in ('proposed', 'awaiting_approval', 'ready', 'executing', 'in_doubt', 'succeeded')
+           ), 0)::bigint as earlier_minor,
            (select mode from postures order by id desc limit 1) as posture,
            coalesce((
                select jsonb_agg(jsonb_build_object(
@@ -62,20 +67,6 @@ TAKE = f"""
     )
     select lease_epoch, act_n from claimed
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A committed claim: this call, this epoch, these bytes, until this moment."""
-
-    account_id: UUID
-    call_id: UUID
-    epoch: int
-    act_n: int
-    envelope: Envelope
-    payload: bytes
-    integration_id: UUID
-    lease_end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +135,10 @@ async def _deny(tx: Tx, call_id: UUID, reasons: list[Reason], now: datetime) -> 
 def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
     operation = OPERATIONS.get(row["operation"])
     names = ("provider", "operation", "tier", "idempotency_key", "requester_kind", "requester_id")
-    keys = ("account_id", "project_id", "run_id", "integration_id", "supersedes_id")
-    columns = {name: row[name] for name in names} | {name: str(row[name]) if row[name] else None for name in keys}
+    keys = ("account_id", "project_id", "run_id", "integration_id", "supersedes_id", "subject_id", "amount_minor")
+    columns = {name: row[name] for name in names} | {
+        name: None if row[name] is None else str(row[name]) for name in keys
+    }
     return ClaimFacts(
         now=now,
         state=row["state"],
@@ -167,12 +160,12 @@ def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
         run_state=row["run_state"],
         posture=row["posture"],
         integration_state=row["integration_state"],
-        mailbox=row["mailbox"],
+        address=row["address"],
         aliases=tuple(row["aliases"]),
         endpoint_now=origin_of(row["endpoint"]),
         mode_now=house.settings.mode_of(row["endpoint"]),
         tier_now=tier_of(operation) if operation else "extreme",
-        quorum_now=operation.quorum if operation else 99,
+        quorum_now=operation.quorum_for(row["amount_minor"], row["earlier_minor"]) if operation else 99,
         policy_version_now=POLICY_VERSION,
     )
 

@@ -1,6 +1,5 @@
 """Propose: a typed action in, a ToolCall out, or a recorded refusal."""
 
-import dataclasses
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from uuid import UUID
 from trinity import accounts, agency, approvals, audit, effects
 from trinity.accounts import Permission
 from trinity.errors import Blocked, NotFound, Reason, Refused
-from trinity.gateway.bind import Frame, bind, resolve
+from trinity.gateway.bind import Frame, bind
+from trinity.gateway.drivers.driver import Ask
 from trinity.gateway.house import House, advance_job
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.payloads import parse
@@ -77,30 +77,22 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
         await accounts.demand(tx, actor, Permission.PROPOSE, Permission.APPROVE)
     typed_payload = _typed_bytes(proposal)
     payload = parse(operation.payload, proposal.payload)
-    await accounts.get_project(tx, proposal.project_id)
+    project = await accounts.get_project(tx, proposal.project_id)
     call_id = uuid7(now)
     typed_digest = digest_hex(typed_payload)
     frame_of_key = (call_id, proposal.project_id, operation.name)
-    # The key comes before the mailbox: who repeats a proposal gets the first one, whatever changed meanwhile.
+    # The key comes before the provider: who repeats a proposal gets the first one, whatever changed meanwhile.
     if earlier := await effects.reserve_key(tx, proposal.idempotency_key, typed_digest, frame_of_key, now):
         return await _repeated(tx, earlier, typed_digest)
-    project, mailbox, thread = await resolve(tx, proposal.project_id, payload)
     await _check_run(tx, proposal)
-    frame = Frame(
-        call_id,
-        actor,
-        project,
-        proposal.run_id,
-        mailbox,
-        thread,
-        operation,
-        proposal.idempotency_key,
-        proposal.supersedes,
-    )
-    bound = bind(house, frame, payload, typed_payload, now)
-    bound = dataclasses.replace(bound, agent_reason=proposal.reason[:REASON_MAX])
+    ask = Ask(house, actor, call_id, operation.name, project, proposal.run_id, payload)
+    subject = await operation.driver.resolve(tx, ask)
+    reason = proposal.reason[:REASON_MAX]
+    frame = Frame(ask, operation, proposal.idempotency_key, proposal.supersedes, reason)
+    bound = bind(frame, subject, typed_payload, now)
     envelope = bound.envelope
-    await effects.insert_bound(tx, bound, "awaiting_approval" if operation.needs_approval else "ready", None, now)
+    state = "awaiting_approval" if operation.needs_approval else "ready"
+    await effects.insert_bound(tx, bound, state, None, now)
     approval_id = None
     if operation.needs_approval:
         approval_id = await approvals.open_request(tx, envelope, parse_rfc3339(envelope.expires_at), now)
@@ -113,7 +105,6 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
         "mode": envelope.mode,
     }
     await audit.record(tx, actor, "tool_call.proposed", ("tool_call", call_id), now, facts)
-    state = "awaiting_approval" if operation.needs_approval else "ready"
     return Proposed(call_id, state, envelope.tier, envelope.digest, approval_id, is_new=True)
 
 

@@ -1,15 +1,15 @@
 """Settle (transaction 2): one statement, fenced by the lease epoch, that writes how a call ended."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from trinity import agency, audit, effects
-from trinity.errors import Reason
+from trinity.gateway.drivers.driver import Done
 from trinity.gateway.house import House, advance_job, verify_job
+from trinity.gateway.operations import OPERATIONS
+from trinity.gateway.outcome import Outcome
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex
 from trinity.kit.ids import uuid7
@@ -24,7 +24,7 @@ SETTLE = f"""
             lease_expires_at = case when %(state)s = 'in_doubt' then %(event_at)s end,
             settled_at = case when %(is_end)s then %(event_at)s end
         where id = %(id)s and lease_epoch = %(epoch)s and state in ('executing', 'in_doubt')
-        returning id, run_id, account_id
+        returning id, run_id, account_id, operation, subject_id
     ), receipt as (
         insert into receipts (account_id, id, tool_call_id, kind, facts, raw, sha256, created_at)
         select account_id, %(receipt_id)s, id, %(receipt_kind)s, %(receipt_facts)s, %(receipt_raw)s, %(receipt_sha256)s,
@@ -33,21 +33,8 @@ SETTLE = f"""
     ), event as (
         {audit.INSERT_SELECT} from settled
     )
-    select run_id from settled
+    select run_id, operation, subject_id from settled
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an act ended. `state` is succeeded, failed, in_doubt, or ready for one more act after proven absence."""
-
-    state: str
-    reasons: tuple[Reason, ...] = ()
-    receipt_kind: str | None = None
-    receipt_facts: Mapping[str, object] = field(default_factory=dict)
-    receipt_raw: bytes = b""
-    retry_after_s: float = 0.0
-    looks: int = 0
 
 
 async def settle(house: House, account_id: UUID, call_id: UUID, epoch: int, outcome: Outcome) -> None:
@@ -62,10 +49,21 @@ async def settle(house: House, account_id: UUID, call_id: UUID, epoch: int, outc
         else:
             effects.touch(tx, call_id, row["run_id"])
             await _follow_up(house, tx, call_id, outcome, now)
+            await _tell_driver(tx, Done(call_id, row["operation"], row["run_id"], row["subject_id"], outcome), now)
             if outcome.state in ENDS and row["run_id"]:
                 await agency.settle_waiting(tx, row["run_id"], now)
     if row is None:
         raise effects.StaleLease("The lease of this call was taken over.")
+
+
+async def _tell_driver(tx: Tx, done: Done, now: datetime) -> None:
+    """What an effect brings about elsewhere is written with the settlement, or not at all."""
+    assert done.outcome
+    driver = OPERATIONS[done.operation].driver
+    if done.outcome.state == "succeeded":
+        await driver.settled(tx, done, now)
+    elif done.outcome.state == "failed":
+        await driver.ended(tx, done, now)
 
 
 async def _follow_up(house: House, tx: Tx, call_id: UUID, outcome: Outcome, now: datetime) -> None:

@@ -53,9 +53,10 @@ class SpentRegister:
         _create(self._folder(digest) / str(act_n), content)
         _create(self._folder(digest) / f"{act_n}.absent", content)
 
-    def history_id(self, digest: str) -> str | None:
-        """The provider's history id from before the first act of a digest; None if none was ever taken.
+    def first_note(self, digest: str) -> dict[str, str] | None:
+        """What was noted with the first act of a digest that was really begun; None if none ever was.
 
+        Evidence of absence says nothing about the provider from before an act, so it is passed over.
         Raises `Collision` if what stands there cannot be read.
         """
         for act_n in range(1, ACTS_MAX + 1):
@@ -66,8 +67,8 @@ class SpentRegister:
                 note = parse_strict(path.read_bytes())
             except NotCanonical as error:
                 raise Collision(f"act {act_n} of this digest is not readable") from error
-            if isinstance(note, dict) and isinstance(found := note.get("history_id"), str):
-                return found
+            if isinstance(note, dict) and "because" not in note:
+                return {name: value for name, value in note.items() if isinstance(value, str)}
         return None
 
     def is_spent(self, digest: str, act_n: int) -> bool:

@@ -9,14 +9,13 @@ from uuid import UUID
 
 from trinity import approvals, audit, effects, integrations
 from trinity.effects import Receipt, StoredEnvelope, ToolCall
+from trinity.gateway.drivers.driver import Checked
 from trinity.gateway.house import Rails, packet_job
 from trinity.gateway.operations import OPERATIONS
+from trinity.gateway.steps import RECONCILE
 from trinity.kit.actor import Actor
 from trinity.kit.barriers import reached
-from trinity.kit.canonical import commitment_hex, digest_hex, parse_rfc3339
-from trinity.providers.gmail import read
-from trinity.providers.gmail.compare import differences
-from trinity.providers.gmail.failures import GmailRefused
+from trinity.kit.canonical import commitment_hex, parse_rfc3339
 from trinity.store.database import Tx
 
 PROPERTIES = (
@@ -28,7 +27,6 @@ PROPERTIES = (
     "receipt-matched",
     "proof-packeted",
 )
-THREAD_REFERENCES_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,58 +56,33 @@ async def verify(rails: Rails, account_id: UUID, call_id: UUID) -> None:
     async with house.db.transaction(account_id) as tx:
         call = await effects.get_tool_call(tx, call_id)
         receipts = await effects.list_receipts(tx, call_id)
-        mailbox = await integrations.get_integration(tx, call.integration_id)
+        integration = await integrations.get_integration(tx, call.integration_id)
         stored = await effects.get_envelope(tx, call_id)
         is_checked = any(one.kind == "verification" for one in receipts)
         if is_checked and call.proof_state == "pending_receipt":
             await tx.enqueue(packet_job(account_id, call_id))
     if call.state != "succeeded" or is_checked:
         return
-    settled = next(one for one in receipts if one.kind in ("sent", "draft"))
-    record = await _record(rails, account_id, mailbox, settled)
+    operation = OPERATIONS[call.operation]
+    settled = next(one for one in receipts if one.kind == operation.receipt)
+    checked = await operation.driver.check(rails, integration, call, stored, settled)
     reached("verify.before_commit")
     async with house.db.transaction(account_id) as tx:
         await effects.lock_call(tx, call_id)
         if any(one.kind == "verification" for one in await effects.list_receipts(tx, call_id)):
             return
-        await _write(rails, tx, call, stored, settled, record)
+        await _write(rails, tx, call, stored, checked)
     reached("verify.after_commit")
 
 
-async def _record(
-    rails: Rails, account_id: UUID, mailbox: integrations.Integration, settled: Receipt
-) -> read.SentMessage | None:
-    """The provider's record, or None where it has none (any more). A provider that is away raises, and we come back."""
-    client = await rails.client(account_id, mailbox)
-    try:
-        return await read.sent_message(client, settled.facts["message_id"])
-    except GmailRefused as refusal:
-        if refusal.status == 404:
-            return None
-        raise
-
-
-async def _write(
-    rails: Rails, tx: Tx, call: ToolCall, stored: StoredEnvelope, settled: Receipt, record: read.SentMessage | None
-) -> None:
+async def _write(rails: Rails, tx: Tx, call: ToolCall, stored: StoredEnvelope, checked: Checked) -> None:
     now = rails.house.clock()
-    different: tuple[str, ...] = ("the provider has no record",)
+    record, different = checked.record, checked.different
+    if commitment_hex(stored.salt, stored.payload) != stored.parsed().payload_digest:
+        different = (*different, "the stored payload is not the envelope's")
     if record is not None:
-        different = differences(stored.payload, record.raw)
-        if commitment_hex(stored.salt, stored.payload) != stored.parsed().payload_digest:
-            different = (*different, "the stored payload is not the envelope's")
-        headers = {name.lower(): value for name, value in record.headers}
-        facts = {
-            "message_id": record.message_id,
-            "thread_id": record.thread_id,
-            "wire_message_id": record.wire_message_id,
-            "references": headers.get("references", "").split()[:THREAD_REFERENCES_MAX],
-            "subject": headers.get("subject", ""),
-            "label_ids": list(record.label_ids),
-            "rfc822_sha256": digest_hex(record.raw),
-        }
-        await effects.write_receipt(tx, call.id, "provider_record", facts, record.response, now)
-    properties = await _properties(tx, call, stored, settled, record, different)
+        await effects.write_receipt(tx, call.id, "provider_record", record.facts, record.raw, now)
+    properties = await _properties(tx, call, stored, checked, different)
     found: dict[str, object] = {
         "properties": {name: one.as_dict() for name, one in properties.items()},
         "differences": list(different),
@@ -121,9 +94,11 @@ async def _write(
         await effects.set_proof_state(tx, call.id, "degraded" if record else "manual_review_required")
         said = {"failed": [name for name, one in properties.items() if not one.is_held]}
         await audit.record_incident(tx, "verification_failed", call.id, now, said, is_critical=True)
+    else:
+        await OPERATIONS[call.operation].driver.verified(tx, call, checked, now)
     actor = Actor.system(tx.account_id, "gateway")
-    checked: dict[str, object] = {"is_good": is_good, "held": [name for name, one in properties.items() if one.is_held]}
-    await audit.record(tx, actor, "tool_call.verified", ("tool_call", call.id), now, checked)
+    summary: dict[str, object] = {"is_good": is_good, "held": [name for name, one in properties.items() if one.is_held]}
+    await audit.record(tx, actor, "tool_call.verified", ("tool_call", call.id), now, summary)
     await tx.enqueue(packet_job(tx.account_id, call.id))
 
 
@@ -140,33 +115,27 @@ def _written_down(count: int) -> str:
 
 
 async def _properties(
-    tx: Tx,
-    call: ToolCall,
-    stored: StoredEnvelope,
-    settled: Receipt,
-    record: read.SentMessage | None,
-    different: tuple[str, ...],
+    tx: Tx, call: ToolCall, stored: StoredEnvelope, checked: Checked, different: tuple[str, ...]
 ) -> dict[str, Property]:
     envelope = stored.parsed()
     attempts = await effects.list_attempts(tx, call.id)
-    acted = [one for one in attempts if one.step in ("drafts.create", "drafts.send")]
+    acted = [one for one in attempts if one.step != RECONCILE]
     needs_approval = OPERATIONS[call.operation].needs_approval
     is_permitted = not needs_approval
     if call.approval_id is not None:
         request = await approvals.get_request(tx, call.approval_id)
         is_permitted = request.state == "spent" and request.envelope_digest == envelope.digest
     is_timely = bool(acted) and all(one.started_at < parse_rfc3339(envelope.expires_at) for one in acted)
-    is_matched = record is not None and record.message_id == settled.facts["message_id"]
     return {
         "required": Property(True, f"Proposed by {_proposer(call)} under an idempotency key of its own."),
         "exact": Property(
             not different,
-            "What the provider has is what was approved." if not different else f"Different: {', '.join(different)}.",
+            checked.says_exact if not different else f"Different: {', '.join(different)}.",
         ),
         "timely": Property(is_timely, "Every step began before the envelope expired."),
         "permissioned": Property(
             is_permitted, "A spent approval names this digest." if needs_approval else "This tier needs no approval."
         ),
         "router-executed": Property(bool(acted), _written_down(len(acted))),
-        "receipt-matched": Property(is_matched, "The receipt names the message that the provider has."),
+        "receipt-matched": Property(checked.is_matched, checked.says_matched),
     }

@@ -20,6 +20,8 @@ STATEMENT_SAYS_TOO = ("role", "reason_sha256", "issued_at", "nonce")
 """What a decision's statement holds beside the facts that it is compared with."""
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clocks of the machines that proposed, decided and claimed may differ."""
+CALLED = {"gmail": "mailbox", "stripe": "account", "smtp": "sender"}
+"""By what name an envelope's resource says which integration of a provider is meant."""
 POSTURE_ALLOWS = {
     "live": frozenset(Tier),
     "draft_only": frozenset({Tier.READ, Tier.INTERNAL, Tier.DRAFT}),
@@ -63,7 +65,7 @@ class ClaimFacts:
     run_state: str | None
     posture: str | None
     integration_state: str | None
-    mailbox: str | None
+    address: str | None
     aliases: tuple[str, ...]
     endpoint_now: str | None
     mode_now: str
@@ -114,6 +116,8 @@ def integrity(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
         "requester_kind": envelope.requester.get("kind"),
         "requester_id": envelope.requester.get("id"),
         "supersedes_id": envelope.supersedes,
+        "subject_id": envelope.resource.get("subject_id"),
+        "amount_minor": envelope.resource.get("amount_minor"),
         "stored_digest": facts.envelope_digest,
     }
     found += [f"the row's {name} is not the envelope's" for name, value in said.items() if facts.columns[name] != value]
@@ -135,15 +139,14 @@ def currency(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
 
 
 def binding(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
-    """3. Mailbox, alias, endpoint and mode are still the ones that were approved, and the mailbox is ready."""
+    """3. The integration, its alias, endpoint and mode are still the ones that were approved, and it is ready."""
     reasons = []
+    what = CALLED.get(envelope.provider, "integration")
     if facts.integration_state != "ready":
-        reasons.append(Reason("3 binding", "not_ready", f"The mailbox is {facts.integration_state or 'gone'}."))
-    if facts.mailbox != envelope.resource.get("mailbox") or envelope.resource.get("alias") not in (
-        facts.mailbox,
-        *facts.aliases,
-    ):
-        reasons.append(Reason("3 binding", "resource_changed", "The mailbox or its alias is not the approved one."))
+        reasons.append(Reason("3 binding", "not_ready", f"The {what} is {facts.integration_state or 'gone'}."))
+    alias = envelope.resource.get("alias", facts.address)
+    if facts.address != envelope.resource.get(what) or alias not in (facts.address, *facts.aliases):
+        reasons.append(Reason("3 binding", "resource_changed", f"The {what} or its alias is not the approved one."))
     if facts.endpoint_now != envelope.endpoint or facts.mode_now != envelope.mode:
         reasons.append(
             Reason("3 binding", "endpoint_changed", "The provider's endpoint or mode is not the approved one.")

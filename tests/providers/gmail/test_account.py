@@ -81,7 +81,7 @@ class TestWrites:
 
     async def test_an_answer_that_is_too_large(self, wire: Wire, wired: GmailClient) -> None:
         wire.answer = answer(200, b'{"id": "' + b"1" * (wire_module.RESPONSE_BYTES_MAX + 1) + b'"}')
-        with pytest.raises(OutcomeUnknown, match="_TooLarge"):
+        with pytest.raises(OutcomeUnknown, match="TooLarge"):
             await act.send_draft(wired, a_permit(wire.base_url), "r1", RAW, None)
 
     @pytest.mark.parametrize("reason", ["rateLimitExceeded", "userRateLimitExceeded"])

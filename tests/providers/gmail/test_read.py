@@ -6,10 +6,10 @@ import pytest
 from tests.providers.gmail.factory import TOKEN, a_client, a_mail, a_permit, an_account, system_clock
 from tests.providers.gmail.wire import answer, serving
 from tests.sandbox.gmail.standin import Mailbox, StandIn, mail
-from trinity.errors import Unavailable
+from trinity.errors import LookUpIncomplete, Unavailable
 from trinity.providers.gmail import act, read
 from trinity.providers.gmail.account import GmailClient
-from trinity.providers.gmail.failures import GmailRefused, HistoryGone, LookUpIncomplete
+from trinity.providers.gmail.failures import GmailRefused, HistoryGone
 from trinity.providers.gmail.materialise import Address, render, reply_to_address
 
 

@@ -59,12 +59,6 @@ class HistoryGone(ProviderError):
     code = "history_gone"
 
 
-class LookUpIncomplete(ProviderError):
-    """A look-up met its bound before it met the end, so that "not found" cannot be said."""
-
-    code = "look_up_incomplete"
-
-
 def failure(status: int, headers: Mapping[str, str], body: bytes, *, is_write: bool) -> ProviderError:
     """What an answer other than 200 means."""
     reason, message = _google_error(body)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from trinity.errors import Unavailable
+from trinity.errors import LookUpIncomplete, Unavailable
 from trinity.providers.gmail.account import Answer, GmailClient
 from trinity.providers.gmail.address import MaterialiseRefused, token_in
-from trinity.providers.gmail.failures import GmailRefused, HistoryGone, LookUpIncomplete
+from trinity.providers.gmail.failures import GmailRefused, HistoryGone
 from trinity.providers.gmail.view import view
 
 DRAFTS_LOOKED_AT_MAX = 50

@@ -42,6 +42,7 @@ def _runs() -> None:
     )
     op.execute("create index on runs (account_id, held_for_id)")
     op.execute("alter table tool_calls add subject_id uuid")
+    op.execute("alter table tool_calls add amount_minor bigint")
     op.execute("create index on tool_calls (account_id, subject_id)")
 
 
