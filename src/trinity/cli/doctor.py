@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,13 @@ from trinity.kit.permit import origin_of
 from trinity.providers.smtp.account import SmtpAccount
 from trinity.providers.smtp.read import greet
 from trinity.settings import Settings
+from trinity.sources import open_store
 from trinity.store.checks import assert_safe
 from trinity.store.database import Database
 from trinity.store.migrate import is_current
 from trinity.store.urls import APP_ROLE, url_of
 
 REACH_TIMEOUT_S = 5.0
-S3_NEEDS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ async def _examine(settings: Settings) -> list[Finding]:
     urls |= {"NVIDIA_BASE_URL": settings.nvidia_base_url}
     urls |= {"STRIPE_API_BASE": settings.stripe_api_base}
     found += [await _reach(settings, name, url) for name, url in urls.items()]
-    return [*found, await _mail_server(settings), await asyncio.to_thread(_artifacts, settings)]
+    return [*found, await _mail_server(settings), await _artifacts(settings)]
 
 
 async def _database(settings: Settings) -> Finding:
@@ -102,23 +101,17 @@ async def _mail_server(settings: Settings) -> Finding:
     return Finding("SMTP_URL", "ok", f"{origin} ({mode})")
 
 
-def _artifacts(settings: Settings) -> Finding:
-    """Whether the place for files can be written, and by nobody else."""
-    url, parts = settings.artifacts_url, urlsplit(settings.artifacts_url)
-    if parts.scheme == "s3":
-        missing = [name for name in S3_NEEDS if name.lower() not in settings.aws]
-        return Finding(
-            "ARTIFACTS_URL", "missing" if missing else "ok", ", ".join(missing) or f"{url} (credentials set)"
-        )
-    if parts.scheme != "file":
-        return Finding("ARTIFACTS_URL", "unsafe", f"{parts.scheme}: is neither file: nor s3:")
+async def _artifacts(settings: Settings) -> Finding:
+    """Whether the place for files works, by writing a small object and reading it back, and is nobody else's."""
+    parts = urlsplit(settings.artifacts_url)
     place = Path(unquote(parts.path))
-    existing = next(one for one in (place, *place.parents) if one.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Finding("ARTIFACTS_URL", "unreachable", f"{existing} cannot be written")
-    if existing == place and place.stat().st_mode & 0o022:
+    try:
+        await open_store(settings).probe()
+    except TrinityError as error:
+        return Finding("ARTIFACTS_URL", "unreachable", str(error))
+    if parts.scheme == "file" and place.stat().st_mode & 0o022:
         return Finding("ARTIFACTS_URL", "unsafe", f"others may write to {place}")
-    return Finding("ARTIFACTS_URL", "ok", f"{url}" if existing == place else f"{url} (made when it is needed)")
+    return Finding("ARTIFACTS_URL", "ok", f"{settings.artifacts_url} (written and read back)")
 
 
 async def _reach(settings: Settings, name: str, url: str | None) -> Finding:

@@ -18,7 +18,7 @@ from trinity.cli.supervisor import Child, Supervisor
 from trinity.errors import Refused
 from trinity.host import free_port
 from trinity.integrations import WEBHOOK_PURPOSE
-from trinity.settings import Settings, Timings, load
+from trinity.settings import AWS_NAMES, Settings, Timings, load
 from trinity.store.embedded import EmbeddedServer
 from trinity.store.migrate import migrate
 from trinity.store.roles import ensure_database
@@ -36,14 +36,17 @@ SHARED = (
     "TRINITY_SANDBOX_ENDPOINTS",
 )
 TIMINGS = tuple(f"TRINITY_{name.upper()}" for name in Timings.__dataclass_fields__)
+FILES = ("ARTIFACTS_URL", *AWS_NAMES)
 NEEDS = {
     "executor": (
+        *FILES,
         "TRINITY_ENCRYPTION_KEY",
         "TRINITY_EXECUTOR_DATABASE_URL",
         "TRINITY_SPENT_URL",
         "GOOGLE_CLIENT_SECRET",
     ),
     "general": (
+        *FILES,
         "TRINITY_LOG_KEY",
         "TRINITY_APP_DATABASE_URL",
         "TRINITY_DOOR_PORT",
@@ -52,6 +55,7 @@ NEEDS = {
         "NVIDIA_MODEL",
     ),
     "web": (
+        *FILES,
         "TRINITY_SECRET_KEY",
         "TRINITY_WEBHOOK_KEY",
         "TRINITY_APP_DATABASE_URL",

@@ -40,6 +40,8 @@ BARRIERS = (
     "run.before_finish",
     "webhook.before_commit",
     "webhook.after_commit",
+    "artifact.after_object",
+    "artifact.after_copy",
 )
 
 _hook: Callable[[str], None] | None = None

@@ -60,7 +60,7 @@ def _content() -> None:
         decided_by uuid references users, decided_at timestamptz, created_at timestamptz not null,
         {references("project_id", "projects")}, {references("contact_id", "contacts")},
         {references("run_id", "runs")}, {references("source_id", "sources")}""",
-        changeable="release_state, decided_by, decided_at",
+        changeable="release_state, decided_by, decided_at, source_id",
     )
     op.execute("create index on artifacts (account_id, project_id, id)")
     op.execute("create index on artifacts (account_id, run_id)")
