@@ -15,6 +15,7 @@ from trinity.accounts.queries import (
     demand,
     get_member,
     get_project,
+    list_active_members,
     list_members,
     list_projects,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "find_session",
     "get_member",
     "get_project",
+    "list_active_members",
     "list_members",
     "list_projects",
     "may",

@@ -1,6 +1,7 @@
 """Reading people and projects."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -98,6 +99,15 @@ async def demand(tx: Tx, actor: Actor, *some: Permission) -> Member:
 async def list_members(tx: Tx) -> list[Member]:
     """Everybody in the account."""
     return [Member(**row) for row in await tx.all(f"{_MEMBER} order by u.email limit {PAGE_MAX}")]
+
+
+async def list_active_members(tx: Tx, roles: Iterable[str]) -> list[Member]:
+    """Those with one of these roles who may sign in."""
+    rows = await tx.all(
+        f"{_MEMBER} where m.role = any(%(roles)s) and u.disabled_at is null order by u.email limit {PAGE_MAX}",
+        {"roles": list(roles)},
+    )
+    return [Member(**row) for row in rows]
 
 
 async def get_project(tx: Tx, project_id: UUID) -> Project:

@@ -5,13 +5,14 @@ kept apart (`private`, under a salted commitment), so that it can be erased and 
 """
 
 from trinity.audit.commands import INSERT_SELECT, event_params, record, record_incident
-from trinity.audit.queries import Event, Incident, list_events, list_incidents
+from trinity.audit.queries import Event, Incident, has_event_since, list_events, list_incidents
 
 __all__ = [
     "INSERT_SELECT",
     "Event",
     "Incident",
     "event_params",
+    "has_event_since",
     "list_events",
     "list_incidents",
     "record",

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trinity.kit.canonical import Json, parse_strict
+from trinity.kit.ids import uuid7_floor
 from trinity.store.database import Row, Tx
 
 PAGE_MAX = 500
@@ -50,6 +51,16 @@ async def list_events(
         {"after": after, "some": subject_ids, "limit": min(limit, PAGE_MAX)},
     )
     return [_event(row) for row in rows]
+
+
+async def has_event_since(tx: Tx, kind: str, since: datetime) -> bool:
+    """Whether an event of this kind was written since a moment."""
+    return bool(
+        await tx.value(
+            "select exists (select 1 from audit_events where kind = %(kind)s and id >= %(since)s)",
+            {"kind": kind, "since": uuid7_floor(since)},
+        )
+    )
 
 
 async def list_incidents(tx: Tx, *, limit: int = 50) -> list[Incident]:

@@ -34,6 +34,7 @@ from trinity.effects.queries import (
     list_envelopes,
     list_receipts,
     list_tool_calls,
+    used_keys,
 )
 
 __all__ = [
@@ -62,5 +63,6 @@ __all__ = [
     "reserve_key",
     "set_proof_state",
     "touch",
+    "used_keys",
     "write_receipt",
 ]

@@ -1,5 +1,6 @@
 """Reading effects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -147,6 +148,15 @@ async def list_tool_calls(
         },
     )
     return [ToolCall(**row) for row in rows]
+
+
+async def used_keys(tx: Tx, keys: Sequence[str]) -> set[str]:
+    """Which of these idempotency keys were given to a call."""
+    rows = await tx.all(
+        "select idempotency_key from idempotency_keys where idempotency_key = any(%(keys)s)",
+        {"keys": list(keys)[:PAGE_MAX]},
+    )
+    return {row["idempotency_key"] for row in rows}
 
 
 async def get_envelope(tx: Tx, call_id: UUID) -> StoredEnvelope:

@@ -12,6 +12,7 @@ from trinity.gateway.advance import Later, advance
 from trinity.gateway.decide import cancel, decide, edit, request_execution, revoke
 from trinity.gateway.house import House, Rails
 from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck, take_up_held_runs
+from trinity.gateway.notify import notice_key, notify, notify_guest
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
@@ -35,6 +36,9 @@ __all__ = [
     "expire_due",
     "find_stuck",
     "is_verified",
+    "notice_key",
+    "notify",
+    "notify_guest",
     "propose",
     "request_execution",
     "revoke",

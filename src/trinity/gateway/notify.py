@@ -1,0 +1,99 @@
+"""Telling people: a notice is an effect like any other, proposed in the unit of work of what it is about.
+
+Its idempotency key follows from the template and its subject, so that whoever says it again says nothing.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from trinity import accounts, audit, effects, integrations
+from trinity.errors import Refused
+from trinity.gateway.house import House
+from trinity.gateway.notices import BASE_URL, TEMPLATES, Facts, render
+from trinity.gateway.operations import OPERATIONS
+from trinity.gateway.propose import Proposal, propose_in
+from trinity.kit.actor import Actor
+from trinity.kit.canonical import rfc3339
+from trinity.store.database import Tx
+
+OPERATION = "system.notify"
+MEMBERS_MAX = 50
+UNSENT_EVERY = timedelta(hours=1)
+
+type About = tuple[str, UUID]
+"""What a notice is about: kind and id."""
+
+
+def notice_key(template: str, about: UUID) -> str:
+    """The idempotency key of a notice."""
+    return f"notice/{template}/{about}"
+
+
+async def notify(
+    house: House, tx: Tx, template: str, facts: Facts, now: datetime, subject: About | None = None
+) -> UUID | None:
+    """Propose a notice to the members whom its template names. None when it was said before, or cannot be said.
+
+    `subject` is what it is about where that is not the template's first id; together with the template it decides
+    what a repeat is.
+    """
+    about = subject or _first_id(template, facts)
+    roles = TEMPLATES[template].roles
+    assert roles, f"{template} does not go to members"
+    members = await accounts.list_active_members(tx, roles)
+    to = sorted(str(one.user_id) for one in members[:MEMBERS_MAX])
+    return await _propose(house, tx, template, {"member_ids": to}, facts, about, now)
+
+
+async def notify_guest(
+    house: House, tx: Tx, guest_id: UUID, path: str, expires_at: datetime, now: datetime
+) -> UUID | None:
+    """Propose to send a guest the link that opens a project's page; `path` is the page's, with the guest's token."""
+    facts: Facts = {"path": path, "expires_at": rfc3339(expires_at)}
+    return await _propose(house, tx, "guest_link", {"guest_id": str(guest_id)}, facts, ("guest", guest_id), now)
+
+
+async def _propose(
+    house: House, tx: Tx, template: str, to: dict[str, object], facts: Facts, about: About, now: datetime
+) -> UUID | None:
+    key = notice_key(template, about[1])
+    if key in await effects.used_keys(tx, [key]):
+        return None
+    if reason := await _obstacle(tx, to):
+        await _note_unsent(tx, template, about, reason, now)
+        return None
+    said = {**facts, BASE_URL: house.settings.base_url}
+    render(template, said)
+    project = (await accounts.list_projects(tx))[0]
+    proposal = Proposal(project.id, OPERATION, key, {"template": template, **to, "facts": said})
+    actor = Actor.system(tx.account_id, "notices")
+    try:
+        return (await propose_in(house, tx, actor, OPERATIONS[OPERATION], proposal)).tool_call_id
+    except Refused as error:
+        if error.code != "idempotency_conflict":
+            raise
+        # Somebody said it between our look and our proposal, to people who have changed since.
+        return None
+
+
+async def _obstacle(tx: Tx, to: dict[str, object]) -> str | None:
+    """Why nothing can be said, or None."""
+    if OPERATION not in OPERATIONS:
+        return "not_registered"
+    if await integrations.find_integration(tx, "smtp") is None:
+        return "no_mail_server"
+    if to.get("member_ids") == []:
+        return "nobody_to_tell"
+    return None if await accounts.list_projects(tx) else "no_project"
+
+
+async def _note_unsent(tx: Tx, template: str, about: About, reason: str, now: datetime) -> None:
+    """Say once an hour that notices are not sent: a missing server is a fact to see, not one to fill the record with."""
+    if not await audit.has_event_since(tx, "notice.unsent", now - UNSENT_EVERY):
+        facts = {"template": template, "reason": reason}
+        await audit.record(tx, Actor.system(tx.account_id, "notices"), "notice.unsent", about, now, facts)
+
+
+def _first_id(template: str, facts: Facts) -> About:
+    name = next(name for name, kind in TEMPLATES[template].facts.items() if kind == "id")
+    return name.removesuffix("_id"), UUID(str(facts[name]))
