@@ -220,6 +220,12 @@ async def add_activity(
     _tell(tx, contact_id)
 
 
+async def lock_contact(tx: Tx, contact_id: UUID) -> None:
+    """Let nobody else change what is known of this person until the unit of work ends."""
+    if await tx.one("select 1 from contacts where id = %(id)s for update", {"id": contact_id}) is None:
+        raise NotFound("contact")
+
+
 async def mark_bounced(tx: Tx, contact_id: UUID, now: datetime) -> None:
     """Mail to this person came back: said on the timeline once, until somebody hears from the person again."""
     changed = await tx.execute(

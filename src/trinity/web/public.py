@@ -6,7 +6,11 @@ from litestar.exceptions import NotFoundException
 from trinity import accounts
 from trinity.accounts import PublicAccount
 from trinity.web.context import house_of, web_of
+from trinity.web.public_forms import Verdict
+from trinity.web.rooms.public import PublicRoom
 
+REFUSALS_TOLD_MAX = 20
+"""How many refusals of a window are brought to the database at all; there is a quota of what is kept, too."""
 SHOWN = {"x-robots-tag": "all"}
 """What search engines may show; every other page of this server is kept out of them."""
 
@@ -40,3 +44,11 @@ def public_page(
 def too_many(request: Request, account: PublicAccount) -> Response[str]:  # type: ignore[type-arg]
     """The answer to whoever sends forms too often: a person learns to wait, a machine nothing else."""
     return public_page(request, account, "later.html", "A little later, please", status=429)
+
+
+async def record_refusal(request: Request, account: PublicAccount, form: str, verdict: Verdict) -> None:  # type: ignore[type-arg]
+    """Let the log know that a form was refused and why, as long as it is no flood."""
+    web, key = web_of(request), f"t:{account.id}"
+    if web.public_meter.count(key) < REFUSALS_TOLD_MAX:
+        web.public_meter.add(key)
+        await PublicRoom(house_of(request)).refused(account, form, verdict.value)

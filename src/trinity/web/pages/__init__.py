@@ -2,11 +2,12 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from trinity.web.pages import approvals, calls, docs, front, incidents, mail, projects, proof, runs, static
+from trinity.web.pages import approvals, calls, docs, front, incidents, mail, projects, proof, public, runs, static
 
 handlers: list[HTTPRouteHandler] = [
     *front.handlers,
     *projects.handlers,
+    *public.handlers,
     *runs.handlers,
     *approvals.handlers,
     *calls.handlers,
