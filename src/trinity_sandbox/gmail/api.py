@@ -1,5 +1,6 @@
 """Gmail's REST methods under `/gmail/v1/users/{userId}`."""
 
+import sqlite3
 from typing import Any
 
 from litestar import Response, delete, get, post, put
@@ -8,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from trinity_sandbox.gmail import bodies, resources, search
 from trinity_sandbox.gmail.books import load
 from trinity_sandbox.gmail.errors import GoogleError, invalid, not_found
+from trinity_sandbox.gmail.faults import STALE
 from trinity_sandbox.gmail.service import Call, mailbox_of, service_of
 
 USERS = "/gmail/v1/users/{user_id:str}"
@@ -44,7 +46,8 @@ async def list_drafts(request: Call) -> Json:
     box, mail = mailbox_of(request), service_of(request).post
     wanted = bodies.query(request, "q") or ""
     drafts = [(row["id"], mail.message(box, row["message_id"])) for row in mail.drafts(box)]
-    found = [(draft_id, row) for draft_id, row in drafts if search.matches(row, wanted)]
+    moment = bodies.before_ms(request)
+    found = [(one, row) for one, row in drafts if row["internal_ms"] <= moment and search.matches(row, wanted)]
     shown, more = bodies.page(request, found)
     listed = [{"id": draft_id, "message": resources.reference(row)} for draft_id, row in shown]
     return _filled("drafts", listed) | more | {"resultSizeEstimate": len(found)}
@@ -97,8 +100,7 @@ async def list_messages(request: Call) -> Json:
     """users.messages.list"""
     box, mail = mailbox_of(request), service_of(request).post
     labels, wanted = bodies.query_all(request, "labelIds"), bodies.query(request, "q") or ""
-    rows = [row for row in mail.messages(box) if set(labels) <= set(load(row["labels"]))]
-    found = [row for row in rows if search.matches(row, wanted)]
+    found = [row for row in _listed(request, mail.messages(box), labels) if search.matches(row, wanted)]
     shown, more = bodies.page(request, found)
     listed = [resources.reference(row) for row in shown]
     return _filled("messages", listed) | more | {"resultSizeEstimate": len(found)}
@@ -138,8 +140,8 @@ async def list_threads(request: Call) -> Json:
     box, mail = mailbox_of(request), service_of(request).post
     labels, wanted = bodies.query_all(request, "labelIds"), bodies.query(request, "q") or ""
     newest: dict[str, Json] = {}
-    for row in mail.messages(box):
-        if set(labels) <= set(load(row["labels"])) and search.matches(row, wanted):
+    for row in _listed(request, mail.messages(box), labels):
+        if search.matches(row, wanted):
             brief = resources.message(row, "minimal")
             wanted_keys = {"id": row["thread_id"], "snippet": brief["snippet"], "historyId": brief["historyId"]}
             newest.setdefault(row["thread_id"], wanted_keys)
@@ -179,14 +181,33 @@ async def list_history(request: Call) -> Json:
     kinds, label = bodies.query_all(request, "historyTypes"), bodies.query(request, "labelId")
     if any(kind not in HISTORY_TYPES for kind in kinds):
         raise invalid("Invalid value at 'history_types'")
+    after, moment = bodies.query_number(request, "startHistoryId", 0), bodies.before_ms(request)
+    rows, newest = mail.history_behind(box, after, moment)
+    if STALE not in request.scope["state"]:
+        newest = mail.history_id(box)
     found = [
         row
-        for row in mail.history(box, bodies.query_number(request, "startHistoryId", 0))
+        for row in rows
         if row["kind"] in (kinds or HISTORY_TYPES) and (label is None or label in load(row["labels"]))
     ]
     shown, more = bodies.page(request, found)
     listed = [resources.history(row) for row in shown]
-    return _filled("history", listed) | more | {"historyId": str(mail.history_id(box))}
+    return _filled("history", listed) | more | {"historyId": str(newest)}
+
+
+@post(f"{USERS}/watch", status_code=200)
+async def watch(request: Call) -> Json:
+    """users.watch: a mailbox has one watch; another call replaces it."""
+    box, service = mailbox_of(request), service_of(request)
+    topic, labels, is_excluding = bodies.watch_body(await bodies.json_object(request))
+    until = service.watching.begin(box.address, topic, labels, is_excluding=is_excluding)
+    return {"historyId": str(service.post.history_id(box)), "expiration": str(until)}
+
+
+@post(f"{USERS}/stop", status_code=204)
+async def stop(request: Call) -> None:
+    """users.stop"""
+    service_of(request).watching.end(mailbox_of(request).address)
 
 
 @get(f"{USERS}/settings/sendAs")
@@ -201,6 +222,16 @@ def on_google_error(_request: Call, error: GoogleError) -> Response[Json]:
     return Response(error.body(), status_code=error.status, headers=headers)
 
 
+def _listed(request: Call, rows: list[sqlite3.Row], labels: list[str]) -> list[sqlite3.Row]:
+    """What a list shows: not what is younger than a stale list knows, nor spam and trash unless asked for."""
+    moment, wanted = bodies.before_ms(request), set(labels)
+    hidden = set() if bodies.query(request, "includeSpamTrash") == "true" else {"SPAM", "TRASH"} - wanted
+    has = {row["id"]: set(load(row["labels"])) for row in rows}
+    return [
+        row for row in rows if row["internal_ms"] <= moment and wanted <= has[row["id"]] and not hidden & has[row["id"]]
+    ]
+
+
 def _filled(name: str, items: list[Json]) -> Json:
     """Gmail leaves an empty list out altogether."""
     return {name: items} if items else {}
@@ -209,5 +240,5 @@ def _filled(name: str, items: list[Json]) -> Json:
 ROUTES: list[HTTPRouteHandler] = [
     profile, create_draft, list_drafts, get_draft, update_draft, send_draft, delete_draft, send_message,
     list_messages, get_message, modify_message, get_attachment, list_threads, get_thread, list_labels,
-    list_history, list_send_as,
+    list_history, watch, stop, list_send_as,
 ]  # fmt: skip

@@ -11,7 +11,8 @@ from trinity_sandbox.gmail.errors import GoogleError
 from trinity_sandbox.gmail.faults import FaultLayer
 from trinity_sandbox.gmail.service import Call, Service
 
-BODY_BYTES_MAX = 40 * 1024 * 1024
+BODY_BYTES_MAX = 72 * 1024 * 1024
+"""The largest mail from outside, in base64."""
 
 
 def build_app(data_dir: Path) -> Litestar:
@@ -25,6 +26,7 @@ def build_app(data_dir: Path) -> Litestar:
             control.BadControl: control.on_bad_control,
             HTTPException: _on_http_error,
         },
+        on_shutdown=[service.close],
         openapi_config=None,
         request_max_body_size=BODY_BYTES_MAX,
     )

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from trinity_sandbox.gmail.books import now_ms
 from trinity_sandbox.gmail.errors import invalid
+from trinity_sandbox.gmail.faults import STALE
 from trinity_sandbox.gmail.service import Call
 
 DRAFT_KEYS = {"id", "message"}
@@ -87,6 +89,23 @@ def page[T](request: Call, items: list[T]) -> tuple[list[T], dict[str, Any]]:
     start = query_number(request, "pageToken", 0)
     more = {"nextPageToken": str(start + size)} if start + size < len(items) else {}
     return items[start : start + size], more
+
+
+def watch_body(value: dict[str, Any]) -> tuple[str, list[str], bool]:
+    """A WatchRequest: the topic's name, the labels it is about, and whether these are excluded."""
+    fields = _known(value, {"topicName", "labelIds", "labelFilterAction", "labelFilterBehavior"}, "watch")
+    topic, labels = fields.get("topicName"), fields.get("labelIds", [])
+    behavior = fields.get("labelFilterBehavior", fields.get("labelFilterAction", "include"))
+    if not isinstance(topic, str) or not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
+        raise invalid("Invalid value at 'topic_name' (TYPE_STRING)")
+    if str(behavior).lower() not in ("include", "exclude"):
+        raise invalid("Invalid value at 'label_filter_behavior'")
+    return topic, labels, str(behavior).lower() == "exclude"
+
+
+def before_ms(request: Call) -> int:
+    """The moment up to which a list shows what there is: now, unless a fault has it stale."""
+    return now_ms() - int(float(request.scope["state"].get(STALE, 0.0)) * 1_000)
 
 
 def _known(value: object, keys: set[str], where: str) -> dict[str, Any]:

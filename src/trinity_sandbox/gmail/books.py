@@ -7,7 +7,8 @@ holds the log of requests, which may lose its end when the machine loses power b
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,26 @@ CREATE TABLE IF NOT EXISTS draft (
 CREATE TABLE IF NOT EXISTS history (
     mailbox TEXT NOT NULL REFERENCES mailbox, id INTEGER NOT NULL, kind TEXT NOT NULL,
     message_id TEXT NOT NULL, thread_id TEXT NOT NULL, labels TEXT NOT NULL, changed TEXT NOT NULL,
-    PRIMARY KEY (mailbox, id));
+    at_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mailbox, id));
 CREATE TABLE IF NOT EXISTS sent (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, mailbox TEXT NOT NULL REFERENCES mailbox, message_id TEXT NOT NULL,
     thread_id TEXT NOT NULL, wire_message_id TEXT NOT NULL, submitted BLOB NOT NULL, raw BLOB NOT NULL,
     recipients TEXT NOT NULL, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bounce (
+    address TEXT PRIMARY KEY, status TEXT NOT NULL, diagnostic TEXT NOT NULL, action TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS topic (
+    name TEXT PRIMARY KEY, subscription TEXT NOT NULL, push_url TEXT NOT NULL, copies INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS watch (
+    mailbox TEXT PRIMARY KEY REFERENCES mailbox, topic TEXT NOT NULL, labels TEXT NOT NULL,
+    is_excluding INTEGER NOT NULL, expires_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS push (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, body TEXT NOT NULL, due_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')));
 """
+
+ADDED = {"history": ("at_ms", "INTEGER NOT NULL DEFAULT 0")}
+"""Columns that books of an earlier version lack."""
 
 CALLS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS call (
@@ -57,6 +72,8 @@ class Books:
     def __init__(self, data_dir: Path) -> None:
         self._mail = _open(data_dir / "gmail.sqlite", synchronous="FULL", schema=SCHEMA)
         self._calls = _open(data_dir / "calls.sqlite", synchronous="OFF", schema=CALLS_SCHEMA)
+        self.on_commit: Callable[[], None] | None = None
+        """Called after each commit: what a commit made due goes out at once."""
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -68,6 +85,13 @@ class Books:
             self._mail.execute("ROLLBACK")
             raise
         self._mail.execute("COMMIT")
+        if self.on_commit is not None:
+            self.on_commit()
+
+    def close(self) -> None:
+        """Close both files."""
+        self._mail.close()
+        self._calls.close()
 
     def run(self, sql: str, *values: Any) -> int:
         """Execute one statement; returns how many rows it changed."""
@@ -95,6 +119,11 @@ class Books:
         return [dict(row) for row in found]
 
 
+def now_ms() -> int:
+    """The present in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 def now_text() -> str:
     """The present as RFC 3339 in UTC."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -117,5 +146,10 @@ def _open(path: Path, *, synchronous: str, schema: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA busy_timeout=10000")
     connection.executescript(schema)
+    for table, (column, kind) in ADDED.items():
+        held = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if held and column not in held:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
     return connection

@@ -12,11 +12,14 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from trinity_sandbox.gmail import bounces
 from trinity_sandbox.gmail.books import load
 from trinity_sandbox.gmail.errors import GoogleError
 from trinity_sandbox.gmail.faults import MODES, SECONDS_MAX, Fault
 from trinity_sandbox.gmail.mailboxes import Alias, Mailbox
+from trinity_sandbox.gmail.resources import SYSTEM_LABELS
 from trinity_sandbox.gmail.service import Call, service_of
+from trinity_sandbox.gmail.watching import COPIES_MAX, TOPIC, Topic
 
 ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 TIMES_MAX = 10_000
@@ -75,17 +78,63 @@ async def forget_history(request: Call) -> Json:
 
 @post("/_sandbox/deliver", status_code=200)
 async def deliver(request: Call) -> Json:
-    """`{mailbox, raw_b64}`: mail from outside arrives."""
+    """`{mailbox, raw_b64, labels?}`: mail from outside arrives; Gmail's own labels, `["UNREAD", "INBOX"]` if none."""
     body = await _object(request)
     mailbox = await _mailbox(request)
+    labels = body.get("labels", ["UNREAD", "INBOX"])
+    if not isinstance(labels, list) or any(label not in SYSTEM_LABELS for label in labels):
+        raise BadControl("labels must be a list of Gmail's own labels")
     try:
         raw = base64.b64decode(str(body.get("raw_b64", "")).replace("-", "+").replace("_", "/"), validate=True)
-        row = service_of(request).post.deliver(mailbox, raw)
+        row = service_of(request).post.deliver(mailbox, raw, labels)
     except ValueError as error:
         raise BadControl("raw_b64 is not base64") from error
     except GoogleError as error:
         raise BadControl(error.message) from error
     return {"message_id": row["id"], "thread_id": row["thread_id"], "history_id": str(row["history_id"])}
+
+
+@post("/_sandbox/bounces", status_code=200)
+async def set_bounce(request: Call) -> Json:
+    """`{address, status?, diagnostic?, action?}`: mail to it comes back. Action `failed`, `delayed` or `none` (no more)."""
+    body = await _object(request)
+    bounce = bounces.Bounce(
+        _address(body.get("address")),
+        _text(body, "status", "5.1.1"),
+        _text(body, "diagnostic", "550 5.1.1 The email account that you tried to reach does not exist."),
+        _text(body, "action", "failed"),
+    )
+    if bounce.action not in ("failed", "delayed", "none") or not bounces.STATUS.fullmatch(bounce.status):
+        raise BadControl("action must be failed, delayed or none, and status like 5.1.1")
+    bounces.keep(service_of(request).books, bounce)
+    return {"address": bounce.address, "action": bounce.action}
+
+
+@post("/_sandbox/topics", status_code=200)
+async def set_topic(request: Call) -> Json:
+    """`{topic, push_url, subscription?, copies?}`: a Pub/Sub topic with a push subscription; each push goes out
+    `copies` times."""
+    body = await _object(request)
+    name, copies = _text(body, "topic"), body.get("copies", 1)
+    found = TOPIC.fullmatch(name)
+    if found is None or type(copies) is not int or not 1 <= copies <= COPIES_MAX:
+        raise BadControl(f"topic must be projects/P/topics/T, and copies 1 to {COPIES_MAX}")
+    subscription = _text(body, "subscription", f"projects/{found[1]}/subscriptions/{found[2]}-push")
+    service_of(request).watching.set_topic(Topic(name, subscription, _text(body, "push_url"), copies))
+    return {"topic": name, "subscription": subscription}
+
+
+@get("/_sandbox/pushes")
+async def pushes(request: Call) -> Json:
+    """Every push that a watch brought about, oldest first, with how it went."""
+    return {"pushes": service_of(request).watching.pushes()}
+
+
+@post("/_sandbox/expire-watch", status_code=200)
+async def expire_watch(request: Call) -> Json:
+    """`{mailbox}`: its watch has run out, as one does after a week."""
+    mailbox = await _mailbox(request)
+    return {"expired": service_of(request).watching.expire(mailbox.address)}
 
 
 @post("/_sandbox/faults", status_code=200)
@@ -101,6 +150,8 @@ async def faults(request: Call) -> Json:
         raise BadControl(f"mode must be one of {', '.join(MODES)}")
     if type(times) is not int or not 1 <= times <= TIMES_MAX:
         raise BadControl(f"times must be a number from 1 to {TIMES_MAX}")
+    if body["mode"] == "stale_list" and not seconds:
+        raise BadControl("a stale list needs the seconds that it is behind")
     if type(seconds) not in (int, float) or not 0 <= seconds <= SECONDS_MAX:
         raise BadControl(f"seconds must be a number from 0 to {SECONDS_MAX}")
     waiting.add(Fault(_text(body, "path_contains"), body["mode"], times, float(seconds), body.get("method")))
@@ -181,4 +232,6 @@ def _text(body: Json, name: str, default: str | None = None) -> str:
     return value
 
 
-ROUTES: list[HTTPRouteHandler] = [mailboxes, revoke, forget_history, deliver, faults, books]
+ROUTES: list[HTTPRouteHandler] = [
+    mailboxes, revoke, forget_history, deliver, set_bounce, set_topic, pushes, expire_watch, faults, books,
+]  # fmt: skip

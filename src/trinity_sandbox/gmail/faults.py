@@ -6,6 +6,8 @@ reject_500          answered with 500, nothing is carried out
 unavailable         answered with 503, nothing is carried out
 429                 answered with Google's rate limit error, nothing is carried out
 delay               carried out and answered after `seconds`
+slow_answer         carried out at once, answered after `seconds`
+stale_list          a GET: lists lack what is younger than `seconds`
 """
 
 import asyncio
@@ -19,7 +21,11 @@ from trinity_sandbox.gmail.books import Books
 from trinity_sandbox.gmail.errors import GoogleError
 from trinity_sandbox.serving import DROP
 
-MODES = ("accept_then_drop", "error_after_commit", "reject_500", "unavailable", "429", "delay", "slow_answer")
+MODES = (
+    "accept_then_drop", "error_after_commit", "reject_500", "unavailable", "429", "delay", "slow_answer", "stale_list",
+)  # fmt: skip
+STALE = "trinity_sandbox.stale_s"
+"""The key in the state of an HTTP scope under which a list finds how many seconds it is behind."""
 SECONDS_MAX = 120.0
 RETRY_AFTER_S = 2
 DROPPED = 0
@@ -60,7 +66,8 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """The first fault that this request meets, counted down."""
         for fault in self._waiting:
-            if fault.path_contains in path and fault.method in (None, method):
+            is_met = fault.path_contains in path and fault.method in (None, method)
+            if is_met and not (fault.mode == "stale_list" and method != "GET"):
                 fault.times -= 1
                 if fault.times <= 0:
                     self._waiting.remove(fault)
@@ -84,6 +91,8 @@ class FaultLayer:
             return
         fault = self._faults.take(method, path)
         mode = fault.mode if fault else ""
+        if fault and mode == "stale_list":
+            scope["state"][STALE] = fault.seconds
         if fault and mode == "delay":
             receive = await _read_whole(receive)
             await asyncio.sleep(fault.seconds)

@@ -11,20 +11,24 @@ import sqlite3
 import time
 from typing import Any
 
-from trinity_sandbox.gmail import mime
-from trinity_sandbox.gmail.books import Books, dump, load, now_text
+from trinity_sandbox.gmail import bounces, mime
+from trinity_sandbox.gmail.books import Books, dump, load, now_ms, now_text
 from trinity_sandbox.gmail.errors import invalid, not_found
 from trinity_sandbox.gmail.mailboxes import Mailbox, Mailboxes
+from trinity_sandbox.gmail.watching import Watching
 
 RAW_BYTES_MAX = 25 * 1024 * 1024
+DELIVERED_BYTES_MAX = 50 * 1024 * 1024
+"""Gmail takes larger mail in than it sends."""
 
 
 class Post:
     """The mail of every mailbox."""
 
-    def __init__(self, books: Books, mailboxes: Mailboxes) -> None:
+    def __init__(self, books: Books, mailboxes: Mailboxes, watching: Watching) -> None:
         self._books = books
         self._mailboxes = mailboxes
+        self._watching = watching
 
     # --- drafts -----------------------------------------------------------------------------------
 
@@ -103,11 +107,13 @@ class Post:
             message_id = self._transmit(mailbox, mail, raw, thread)
         return self.message(mailbox, message_id)
 
-    def deliver(self, mailbox: Mailbox, raw: bytes) -> sqlite3.Row:
-        """Mail from outside arrives in the inbox; its Message-ID is its sender's and stays."""
-        mail = self._submitted(raw)
+    def deliver(self, mailbox: Mailbox, raw: bytes, labels: list[str]) -> sqlite3.Row:
+        """Mail from outside arrives, in the inbox unless other labels say so; its sender's Message-ID stays."""
+        if len(raw) > DELIVERED_BYTES_MAX:
+            raise invalid("Message too large")
+        mail = mime.parse(raw)
         with self._books.transaction():
-            message_id = self._receive(mailbox, mail)
+            message_id = self._receive(mailbox, mail, labels=labels)
         return self.message(mailbox, message_id)
 
     # --- messages and history ---------------------------------------------------------------------
@@ -158,6 +164,11 @@ class Post:
     def history_id(self, mailbox: Mailbox) -> int:
         """The mailbox's newest history id."""
         return int(self._counters(mailbox)["history_id"])
+
+    def history_behind(self, mailbox: Mailbox, after: int, before_ms: int) -> tuple[list[sqlite3.Row], int]:
+        """As `history`, of what happened before a moment; and the newest history id of that moment."""
+        rows = [row for row in self.history(mailbox, after) if row["at_ms"] <= before_ms]
+        return rows, int(rows[-1]["id"]) if rows else after
 
     def forget_history(self, mailbox: Mailbox) -> None:
         """Make every history id up to now too old, as Gmail does after about a week."""
@@ -214,6 +225,7 @@ class Post:
             now_text(),
         )
         self._hand_over(mailbox, mail, to, message_id)
+        self._bounce(mailbox, mail, to, row["thread_id"])
         return message_id
 
     def _hand_over(self, sender: Mailbox, mail: mime.RawMail, to: list[str], message_id: str) -> None:
@@ -226,11 +238,22 @@ class Post:
             else:
                 self._receive(box, mail.without("Bcc"))
 
-    def _receive(self, mailbox: Mailbox, mail: mime.RawMail) -> str:
+    def _bounce(self, sender: Mailbox, mail: mime.RawMail, to: list[str], thread_id: str) -> None:
+        """Addresses that were set up to bounce do; the notification stands in the conversation of its mail."""
+        for addr in to:
+            rule = self._books.row("SELECT * FROM bounce WHERE address = ?", addr.lower())
+            if rule is not None:
+                report = mime.parse(bounces.notification(sender.address, mail, bounces.Bounce(*tuple(rule))))
+                self._receive(sender, report, thread=thread_id)
+
+    def _receive(
+        self, mailbox: Mailbox, mail: mime.RawMail, *, labels: list[str] | None = None, thread: str | None = None
+    ) -> str:
         if not mail.values("Message-ID"):
             mail = self._with_message_id(mail)
         mail = mail.with_first("Delivered-To", mailbox.address)
-        return self._insert(mailbox, mail, ["UNREAD", "INBOX"], self._thread_answered(mailbox, mail))
+        thread = thread or self._thread_answered(mailbox, mail)
+        return self._insert(mailbox, mail, labels or ["UNREAD", "INBOX"], thread)
 
     def _from_allowed(self, mailbox: Mailbox, mail: mime.RawMail) -> mime.RawMail:
         given = mime.addresses(mail, "From")
@@ -314,7 +337,15 @@ class Post:
         self._books.run("UPDATE mailbox SET history_id = history_id + ? WHERE address = ?", step, mailbox.address)
         history_id = self.history_id(mailbox)
         values: tuple[Any, ...] = (kind, message_id, thread_id, json.dumps(labels), json.dumps(changed))
-        self._books.run("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)", mailbox.address, history_id, *values)
+        self._books.run(
+            "INSERT INTO history (mailbox, id, kind, message_id, thread_id, labels, changed, at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            mailbox.address,
+            history_id,
+            *values,
+            now_ms(),
+        )
+        self._watching.note(mailbox.address, labels, history_id)
         return history_id
 
     def _counters(self, mailbox: Mailbox) -> sqlite3.Row:

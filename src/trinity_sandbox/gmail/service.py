@@ -11,6 +11,8 @@ from trinity_sandbox.gmail.errors import GoogleError, unauthenticated
 from trinity_sandbox.gmail.faults import Faults
 from trinity_sandbox.gmail.mailboxes import Mailbox, Mailboxes
 from trinity_sandbox.gmail.post import Post
+from trinity_sandbox.gmail.pushing import Pump
+from trinity_sandbox.gmail.watching import Watching
 
 type Call = Request[None, None, State]
 
@@ -23,13 +25,22 @@ class Service:
     mailboxes: Mailboxes
     post: Post
     faults: Faults
+    watching: Watching
+    pump: Pump
 
     @classmethod
     def open(cls, data_dir: Path) -> "Service":
         """Open the books in a directory that exists."""
         books = Books(data_dir)
         mailboxes = Mailboxes(books)
-        return cls(books, mailboxes, Post(books, mailboxes), Faults())
+        watching, pump = Watching(books), Pump(data_dir)
+        books.on_commit = pump.wake
+        pump.start()
+        return cls(books, mailboxes, Post(books, mailboxes, watching), Faults(), watching, pump)
+
+    def close(self) -> None:
+        """End the sender of pushes."""
+        self.pump.stop()
 
 
 def service_of(request: Call) -> Service:
