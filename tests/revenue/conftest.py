@@ -1,6 +1,7 @@
 """A shop for each test over one Stripe stand-in, and our web app in front of it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx
@@ -11,6 +12,7 @@ from tests.sandbox.stripe.standin import StandIn
 from tests.web.conftest import ORIGIN
 from tests.world import World
 from tests.worlds import cheap_passwords, gateway_database, gmail_dir, gmail_url, open_world, shared_gmail, world
+from trinity.jobs.station import set_station
 from trinity.web.app import build_app
 from trinity.web.config import WebConfig
 from trinity.web.context_desk import ContextDesk
@@ -40,6 +42,7 @@ async def open_shop(
         return await Shop(made, stripe_standin.caller()).open()
 
     yield make
+    set_station(None)
     stripe_standin.control("faults", clear=True)
 
 
@@ -49,10 +52,17 @@ async def shop(open_shop: Callable[[], Awaitable[Shop]]) -> Shop:
     return await open_shop()
 
 
-@pytest.fixture
-async def visitor(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+@asynccontextmanager
+async def visitor_of(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without a session at the shop's web app."""
     config = WebConfig(ORIGIN, b"k" * 32, shop.world.gmail_url)
     app = build_app(config, ContextDesk(shop.world.app, None), Hub(None), house=shop.world.app, clock=shop.world.clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url=ORIGIN) as client:
+        yield client
+
+
+@pytest.fixture
+async def visitor(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without a session at the shop's web app."""
+    async with visitor_of(shop) as client:
         yield client

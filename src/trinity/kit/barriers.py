@@ -42,6 +42,12 @@ BARRIERS = (
     "webhook.after_commit",
     "artifact.after_object",
     "artifact.after_copy",
+    "event.before_fetch",
+    "event.after_fetch",
+    "money.before_commit",
+    "money.after_commit",
+    "book.before_commit",
+    "book.after_commit",
 )
 
 _hook: Callable[[str], None] | None = None

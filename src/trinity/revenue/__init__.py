@@ -4,6 +4,17 @@ Owns those tables. Promises that order and repetition of Stripe's events never m
 balance transactions, and that an unbalanced entry cannot be written down (I11).
 """
 
+from trinity.revenue.checkouts import (
+    Begun,
+    Checkout,
+    NewCheckout,
+    begin_checkout,
+    checkout_failed,
+    checkout_of_token,
+    checkout_opened,
+    get_checkout,
+    link_call,
+)
 from trinity.revenue.events import (
     StoredEvent,
     close_event,
@@ -15,17 +26,95 @@ from trinity.revenue.events import (
     record_refusal,
 )
 from trinity.revenue.following import order_paid_job, stripe_event_job, sync_order_job
+from trinity.revenue.ledger import Balance, Transfer, balances, book, booked, list_transfers
+from trinity.revenue.offers import (
+    NewOffer,
+    Offer,
+    archive_offer,
+    create_offer,
+    get_offer,
+    list_offers,
+    publish_offer,
+    published_offer,
+)
+from trinity.revenue.orders import Order, deliver, find_order, get_order, link_run, order_of_payment, prepare
+from trinity.revenue.payments import Applied, Payment, apply_payment, standing
+from trinity.revenue.payouts import KeptPayout, apply_payout, list_payouts
+from trinity.revenue.queries import (
+    Fulfilment,
+    Intake,
+    KeptDispute,
+    KeptRefund,
+    RevenueEvent,
+    get_fulfilment,
+    get_intake,
+    list_disputes,
+    list_orders,
+    list_refunds,
+    list_revenue_events,
+)
+from trinity.revenue.syncs import raise_sync, sync_number
 
 __all__ = [
+    "Applied",
+    "Balance",
+    "Begun",
+    "Checkout",
+    "Fulfilment",
+    "Intake",
+    "KeptDispute",
+    "KeptPayout",
+    "KeptRefund",
+    "NewCheckout",
+    "NewOffer",
+    "Offer",
+    "Order",
+    "Payment",
+    "RevenueEvent",
     "StoredEvent",
+    "Transfer",
+    "apply_payment",
+    "apply_payout",
+    "archive_offer",
+    "balances",
+    "begin_checkout",
+    "book",
+    "booked",
+    "checkout_failed",
+    "checkout_of_token",
+    "checkout_opened",
     "close_event",
+    "create_offer",
+    "deliver",
+    "find_order",
+    "get_checkout",
     "get_event",
+    "get_fulfilment",
+    "get_intake",
+    "get_offer",
+    "get_order",
     "give_lost_events_a_job",
     "is_account",
     "known_events",
+    "link_call",
+    "link_run",
+    "list_disputes",
+    "list_offers",
+    "list_orders",
+    "list_payouts",
+    "list_refunds",
+    "list_revenue_events",
+    "list_transfers",
+    "order_of_payment",
     "order_paid_job",
+    "prepare",
+    "publish_offer",
+    "published_offer",
+    "raise_sync",
     "receive_event",
     "record_refusal",
+    "standing",
     "stripe_event_job",
+    "sync_number",
     "sync_order_job",
 ]

@@ -254,6 +254,15 @@ stripe_events = tenant_table(
     Index(None, "account_id", "outcome", "id"),
 )
 
+stripe_syncs = tenant_table(
+    "stripe_syncs",
+    text("object_id"),
+    Column("n", BigInteger(), nullable=False),
+    moment("changed_at"),
+    UniqueConstraint("account_id", "object_id"),
+)
+"""How often an object's current state was applied: who fetched before the last time must fetch again."""
+
 webhook_refusals = tenant_table(
     "webhook_refusals",
     text("provider"),

@@ -149,6 +149,12 @@ def _webhooks() -> None:
     )
     op.execute("create index on stripe_events (account_id, outcome, id)")
     tenant(
+        "stripe_syncs",
+        """object_id text not null, n bigint not null, changed_at timestamptz not null,
+        unique (account_id, object_id)""",
+        changeable="n, changed_at",
+    )
+    tenant(
         "webhook_refusals",
         """provider text not null, reason text not null, body_sha256 text not null, size_bytes integer not null,
         created_at timestamptz not null""",
