@@ -12,7 +12,7 @@ from trinity.gateway.advance import Later, advance
 from trinity.gateway.decide import cancel, decide, edit, request_execution, revoke
 from trinity.gateway.house import House, Rails
 from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck, take_up_held_runs
-from trinity.gateway.notify import notice_key, notify, notify_guest
+from trinity.gateway.notify import notice_key, notify, notify_guest, tell_members
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
@@ -43,5 +43,6 @@ __all__ = [
     "request_execution",
     "revoke",
     "take_up_held_runs",
+    "tell_members",
     "verify",
 ]

@@ -6,7 +6,7 @@ Its idempotency key follows from the template and its subject, so that whoever s
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import accounts, audit, effects, integrations
+from trinity import accounts, approvals, audit, effects, integrations
 from trinity.errors import Refused
 from trinity.gateway.house import House
 from trinity.gateway.notices import BASE_URL, TEMPLATES, Facts, render
@@ -19,6 +19,9 @@ from trinity.store.database import Tx
 OPERATION = "system.notify"
 MEMBERS_MAX = 50
 UNSENT_EVERY = timedelta(hours=1)
+LOOKED_AT_MAX = 50
+TOLD_FOR = timedelta(days=1)
+"""What is older was told, or happened before there was anybody to tell."""
 
 type About = tuple[str, UUID]
 """What a notice is about: kind and id."""
@@ -51,6 +54,39 @@ async def notify_guest(
     """Propose to send a guest the link that opens a project's page; `path` is the page's, with the guest's token."""
     facts: Facts = {"path": path, "expires_at": rfc3339(expires_at)}
     return await _propose(house, tx, "guest_link", {"guest_id": str(guest_id)}, facts, ("guest", guest_id), now)
+
+
+async def tell_members(house: House, account_id: UUID) -> None:
+    """Tell what is found by looking: approvals that wait, calls that expired undecided, critical incidents.
+
+    Whatever writes these down stands below the gateway and cannot say them itself. Looking again says nothing twice.
+    """
+    now = house.clock()
+    async with house.db.transaction(account_id) as tx:
+        for template, about, facts in await _untold(tx, now):
+            await notify(house, tx, template, facts, now, about)
+
+
+async def _untold(tx: Tx, now: datetime) -> list[tuple[str, About, Facts]]:
+    since = now - TOLD_FOR
+    found: list[tuple[str, About, Facts]] = []
+    for request in await approvals.list_requests(tx, state="pending", limit=LOOKED_AT_MAX):
+        words: Facts = {
+            "approval_id": str(request.id),
+            "operation": request.operation,
+            "expires_at": rfc3339(request.expires_at),
+        }
+        found.append(("approval_waiting", ("approval", request.id), words))
+    for call in await effects.list_tool_calls(tx, states=["expired"], limit=LOOKED_AT_MAX):
+        if call.approval_id and call.expires_at > since:
+            words = {"tool_call_id": str(call.id), "operation": call.operation}
+            found.append(("expired", ("tool_call", call.id), words))
+    for incident in await audit.list_incidents(tx, limit=LOOKED_AT_MAX):
+        if incident.severity == "critical" and incident.created_at > since:
+            words = {"incident_id": str(incident.id), "kind": incident.kind}
+            found.append(("incident", ("incident", incident.id), words))
+    used = await effects.used_keys(tx, [notice_key(template, about[1]) for template, about, _ in found])
+    return [one for one in found if notice_key(one[0], one[1][1]) not in used]
 
 
 async def _propose(

@@ -5,6 +5,18 @@ credential is sealed with AES-256-GCM under a key that only the executor has, bo
 and that the app's role cannot even read the ciphertext.
 """
 
+from trinity.integrations.checks import (
+    Check,
+    Finding,
+    ask_for_check,
+    checks_needed,
+    due,
+    is_in_the_way,
+    is_ready,
+    list_checks,
+    readiness,
+    record_checks,
+)
 from trinity.integrations.commands import NewIntegration, connect, move_cursor, reconnect, suspend
 from trinity.integrations.credentials import MailboxCredential, SmtpCredential, StripeCredential, open_credential
 from trinity.integrations.queries import (
@@ -24,21 +36,31 @@ from trinity.integrations.webhooks import (
 
 __all__ = [
     "WEBHOOK_PURPOSE",
+    "Check",
+    "Finding",
     "Integration",
     "MailboxCredential",
     "NewIntegration",
     "SmtpCredential",
     "StripeCredential",
     "add_webhook_secret",
+    "ask_for_check",
+    "checks_needed",
     "connect",
+    "due",
     "find_integration",
     "get_cursor",
     "get_integration",
+    "is_in_the_way",
+    "is_ready",
+    "list_checks",
     "list_integrations",
     "move_cursor",
     "open_credential",
     "open_webhook_secrets",
+    "readiness",
     "reconnect",
+    "record_checks",
     "retire_webhook_secrets",
     "suspend",
     "webhook_key",

@@ -9,6 +9,7 @@ from psycopg.errors import UniqueViolation
 
 from trinity import audit
 from trinity.errors import NotFound, Refused
+from trinity.integrations.checks import forget_checks
 from trinity.integrations.credentials import KINDS, Credential, seal_credential
 from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
@@ -81,6 +82,7 @@ async def reconnect(tx: Tx, key: bytes, actor: Actor, address: str, credential: 
         raise NotFound("integration")
     await seal_credential(tx, key, integration_id, credential, now)
     await tx.execute("update integrations set state = 'ready' where id = %(id)s", {"id": integration_id})
+    await forget_checks(tx, integration_id, now)
     await audit.record(tx, actor, "integration.reconnected", ("integration", integration_id), now, {})
     return UUID(str(integration_id))
 
