@@ -109,7 +109,8 @@ async def _artifacts(settings: Settings) -> Finding:
         await open_store(settings).probe()
     except TrinityError as error:
         return Finding("ARTIFACTS_URL", "unreachable", str(error))
-    if parts.scheme == "file" and place.stat().st_mode & 0o022:
+    mode = (await asyncio.to_thread(place.stat)).st_mode if parts.scheme == "file" else 0
+    if mode & 0o022:
         return Finding("ARTIFACTS_URL", "unsafe", f"others may write to {place}")
     return Finding("ARTIFACTS_URL", "ok", f"{settings.artifacts_url} (written and read back)")
 
