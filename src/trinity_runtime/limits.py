@@ -21,13 +21,13 @@ ANSWER_BYTES_MAX = 512_000
 DOOR_CALLS_MAX = 96
 """All calls of one run; the last one is kept for the finish."""
 
-TURNS_MAX = 16
+TURNS_MAX = 20
 """Chat completions in one run."""
 
 TOOL_CALLS_PER_TURN_MAX = 4
 """What one model answer may ask for; the rest of it is refused."""
 
-TOOL_CALLS_MAX = 32
+TOOL_CALLS_MAX = 60
 """Tool calls in one run, the refused ones included."""
 
 FAULTS_IN_A_ROW_MAX = 4
@@ -41,6 +41,9 @@ ASSISTANT_TEXT_CHARS_MAX = 4_000
 
 CALLS_PER_TOOL_MAX = {
     "record_plan": 2,
+    "mark_step": 24,
+    "use_source": 12,
+    "make_report": 2,
     "save_draft": 4,
     "request_artifact": 4,
     "propose_action": 3,

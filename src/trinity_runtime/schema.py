@@ -40,6 +40,8 @@ def check(value: object, schema: dict[str, Any], *, where: str = "arguments", de
     kind = schema["type"]
     if kind == "string":
         _check_string(value, schema, where)
+    elif kind == "integer":
+        _check_integer(value, schema, where)
     elif kind == "array":
         _check_array(value, schema, where, depth)
     elif kind == "object":
@@ -55,6 +57,11 @@ def _check_string(value: object, schema: dict[str, Any], where: str) -> None:
         raise Malformed(f"{where} has a character that is not text")
     if not schema.get("minLength", 0) <= len(value) <= schema["maxLength"]:
         raise Malformed(f"{where} must have {schema.get('minLength', 0)} to {schema['maxLength']} characters")
+
+
+def _check_integer(value: object, schema: dict[str, Any], where: str) -> None:
+    if type(value) is not int or not schema["minimum"] <= value <= schema["maximum"]:
+        raise Malformed(f"{where} must be a whole number from {schema['minimum']} to {schema['maximum']}")
 
 
 def _check_array(value: object, schema: dict[str, Any], where: str, depth: int) -> None:

@@ -40,6 +40,10 @@ def _text(chars_max: int, description: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "maxLength": chars_max, "description": description}
 
 
+def _number(largest: int, description: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 1, "maximum": largest, "description": description}
+
+
 def _object(required: tuple[str, ...], properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
@@ -77,9 +81,11 @@ MAIL_PAYLOAD = _object(
             "type": "array",
             "maxItems": 10,
             "items": _text(64, "An artifact id."),
-            "description": "Ids of artifacts; usually empty.",
+            "description": "Ids of artifacts: what make_report answered with, or files of the package; usually empty.",
         },
-        "in_reply_to": _text(64, "gmail.reply only: the tool_call_id of the sent mail that is followed up."),
+        "in_reply_to": _text(
+            64, "gmail.reply only: the id of the conversation's message, or of the tool call, that is answered."
+        ),
     },
 )
 
@@ -106,10 +112,37 @@ CATALOGUE = (
         _same,
     ),
     Tool(
+        "mark_step",
+        "Say that a step of the plan begins, or is done.",
+        _object(
+            ("step", "state"),
+            {
+                "step": _number(12, "The number of the step, counted from 1."),
+                "state": {"type": "string", "maxLength": 16, "enum": ["started", "done"]},
+            },
+        ),
+        "/steps",
+        _same,
+    ),
+    Tool(
+        "use_source",
+        "Say that you work with a source of the package, before you do.",
+        _object(("source_id",), {"source_id": _text(64, "The id of the source.")}),
+        "/sources-used",
+        _same,
+    ),
+    Tool(
         "save_draft",
         "Save a text for people to read. Nothing is sent.",
         _object(("title", "text"), {"title": _text(200, "What it is."), "text": _text(20_000, "The whole text.")}),
         "/drafts",
+        _same,
+    ),
+    Tool(
+        "make_report",
+        "Have a saved draft made into files, HTML and PDF. A person releases them before they can be sent.",
+        _object(("draft_id",), {"draft_id": _text(64, "The draft_id that save_draft answered with.")}),
+        "/reports",
         _same,
     ),
     Tool(

@@ -177,11 +177,11 @@ async def test_no_word_of_another_customer_is_in_a_package(world: World) -> None
         for one in (ada, eve)
     }
     for one, mine, theirs in ((ada, b"CANARY-ADA", b"CANARY-EVE"), (eve, b"CANARY-EVE", b"CANARY-ADA")):
-        whole = canonical_bytes(await within(world, agency.build_package, runs[one], "model"))
+        whole = canonical_bytes((await within(world, agency.build_package, runs[one], "model")).data)
         assert mine in whole and b"PROJECT-FACT" in whole
         assert theirs not in whole and b"SHUT" not in whole
         assert (str(shut).encode() in whole) == (one is eve), "not even the size of another one's texts"
     new = agency.NewRun(world.project_id, "Write to somebody.", "new@nobody.example")
     outreach = await get(world, await within(world, agency.start_run, world.owner, new, world.clock()))
-    whole = canonical_bytes(await within(world, agency.build_package, outreach, "model"))
+    whole = canonical_bytes((await within(world, agency.build_package, outreach, "model")).data)
     assert b"CANARY" not in whole and b"PROJECT-FACT" in whole

@@ -180,7 +180,7 @@ async def test_the_package_holds_released_text_and_of_the_rest_no_word(world: Wo
     await within(world, sources.decide_release, world.owner, bad_id, is_released=False, now=world.clock())
     run_id, token = await begun(world)
     run = await within(world, agency.get_run, run_id)
-    package = await within(world, agency.build_package, run, "model")
+    package = (await within(world, agency.build_package, run, "model")).data
     whole = canonical_bytes(package)
     assert b"SECRET" not in whole and token.encode() not in whole and b"sandbox-refresh" not in whole
     assert package["sources"] == [
@@ -224,7 +224,7 @@ async def test_a_run_that_said_all_it_may_is_still_stopped_finished_and_settled(
     assert await state_of(world, other) == "stopped"
 
 
-@pytest.mark.parametrize("work", ["record_event", "keep_package_digest", "propose"])
+@pytest.mark.parametrize("work", ["record_event", "keep_package", "propose"])
 async def test_an_agent_at_work_does_not_keep_a_person_from_stopping_it(world: World, work: str) -> None:
     run_id, lease = await begun(world)
     is_held, may_go_on = asyncio.Event(), asyncio.Event()
@@ -236,8 +236,8 @@ async def test_an_agent_at_work_does_not_keep_a_person_from_stopping_it(world: W
             await may_go_on.wait()
             if work == "record_event":
                 await agency.record_event(tx, run_id, "note", {}, world.clock())
-            elif work == "keep_package_digest":
-                await agency.keep_package_digest(tx, run_id, "0" * 64)
+            elif work == "keep_package":
+                await agency.keep_package(tx, run_id, "0" * 64, (), world.clock())
             else:
                 proposal = Proposal(world.project_id, "gmail.send", "one", world.mail(), run_id=run_id)
                 await propose_in(world.app, tx, world.agent, OPERATIONS["gmail.send"], proposal)

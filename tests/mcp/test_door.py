@@ -204,3 +204,52 @@ async def test_a_tighter_posture_does_not_keep_an_agent_from_proposing(agent: Ag
     async with world.tx() as tx:
         await controls.tighten(tx, world.owner, "hold", "A test.", world.clock())
     assert (await agent.post("/intents", agent.intent()))["state"] == "awaiting_approval"
+
+
+async def told(agent: Agent, text: str = "We look after websites.", contact_id: UUID | None = None) -> UUID:
+    """A released source of the project."""
+    async with agent.world.tx() as tx:
+        new = sources.NewSource(agent.world.project_id, "operator", "Brief", text, contact_id)
+        made = await sources.add_source(tx, agent.world.owner, new, agent.world.clock())
+        await sources.decide_release(tx, agent.world.owner, made, is_released=True, now=agent.world.clock())
+    return made
+
+
+async def test_a_plan_is_followed_step_by_step(agent: Agent) -> None:
+    assert (await agent.post("/steps", {"step": 1, "state": "started"}))["code"] == "invalid", "there is no plan"
+    await agent.post("/plan", {"steps": ["Read.", "Write."]})
+    for step, state in ((1, "started"), (1, "done"), (2, "started")):
+        assert await agent.post("/steps", {"step": step, "state": state}) == {"ok": True}
+    wrong: list[tuple[object, str]] = [(3, "started"), (0, "done"), (1, "undone"), (True, "done"), ("1", "done")]
+    for number, said in wrong:
+        assert (await agent.post("/steps", {"step": number, "state": said}))["code"] == "invalid"
+    async with agent.world.tx() as tx:
+        found = await agency.read_progress(tx, agent.run_id)
+    assert [(one.title, one.state) for one in found.steps] == [("Read.", "done"), ("Write.", "started")]
+    await agent.post("/plan", {"steps": ["Begin anew."]})
+    async with agent.world.tx() as tx:
+        assert [one.state for one in (await agency.read_progress(tx, agent.run_id)).steps] == ["open"]
+
+
+async def test_an_agent_uses_only_what_it_was_told_and_may_still_read(agent: Agent) -> None:
+    used = await told(agent)
+    assert (await agent.post("/sources-used", {"source_id": str(used)}))["code"] == "denied", "it has asked for nothing"
+    await agent.get("/package")
+    later = await told(agent, "Released after the package.")
+    assert await agent.post("/sources-used", {"source_id": str(used)}) == {"ok": True}
+    assert await agent.post("/sources-used", {"source_id": str(used)}) == {"ok": True}
+    for other, code in ((str(later), "denied"), (str(agent.world.project_id), "denied"), ("nonsense", "invalid")):
+        assert (await agent.post("/sources-used", {"source_id": other}))["code"] == code
+    world = agent.world
+    world.tamper("update sources set release_state = 'rejected' where id = %(id)s", id=used)
+    assert (await agent.post("/sources-used", {"source_id": str(used)}))["code"] == "denied", "it was taken back"
+    async with world.tx() as tx:
+        events = await agency.list_run_events(tx, agent.run_id)
+        assert (await agency.read_progress(tx, agent.run_id)).sources_used == (used,)
+    assert [event.kind for event in events].count("source_used") == 1
+
+
+async def test_the_same_draft_is_kept_once(agent: Agent) -> None:
+    first = await agent.post("/drafts", {"title": "A mail", "text": "Dear Ada"})
+    assert await agent.post("/drafts", {"title": "A mail", "text": "Dear Ada"}) == first
+    assert (await agent.post("/drafts", {"title": "A mail", "text": "Dear Eve"})) != first

@@ -71,6 +71,6 @@ async def begin_run(world: World) -> RunStory:
         run = agency.NewRun(world.project_id, "Write to Ada.", "ada@customer.example", "Ada")
         run_id = await agency.start_run(tx, world.owner, run, clock())
         await agency.begin_run(tx, run_id, clock())
-        await agency.keep_package_digest(tx, run_id, "ab" * 32)
+        await agency.keep_package(tx, run_id, "ab" * 32, (), clock())
         await agency.save_draft(tx, run_id, "First look", "Dear Ada …", clock())
     return RunStory(world, run_id)

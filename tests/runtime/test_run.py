@@ -18,7 +18,17 @@ def test_a_run_plans_drafts_proposes_one_mail_and_finishes(model_url: str) -> No
         ended = run_process(door.url)
     assert ended.returncode == 0, ended.stderr
     paths = [path for _, path, _ in door.calls if path != "/chat/completions"]
-    assert paths == ["/events", "/package", "/plan", "/drafts", "/intents", "/finish"]
+    assert [path for path in paths if path != "/steps"] == [
+        "/events",
+        "/package",
+        "/plan",
+        "/sources-used",
+        "/drafts",
+        "/intents",
+        "/finish",
+    ]
+    marks = [(body["step"], body["state"]) for body in door.bodies("/steps")]
+    assert marks == [(n, state) for n in (1, 2, 3) for state in ("started", "done")]
     (intent,) = door.bodies("/intents")
     assert intent["operation"] == "gmail.send"
     assert set(intent) == {"operation", "idempotency_key", "payload", "reason"}

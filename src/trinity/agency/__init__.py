@@ -13,14 +13,14 @@ from trinity.agency.following import (
     start_run_of_order,
 )
 from trinity.agency.leases import Leased, find_lease, grant_lease, revoke_leases
-from trinity.agency.package import build_package
+from trinity.agency.package import Package, build_package
+from trinity.agency.progress import Progress, Step, keep_package, mark_step, progress_of, read_progress, use_source
 from trinity.agency.queries import Draft, Run, RunEvent, get_run, list_drafts, list_run_events, list_runs
 from trinity.agency.runs import (
     NewRun,
     begin_run,
     finish_run,
     keep_isolation,
-    keep_package_digest,
     record_event,
     request_artifact,
     save_draft,
@@ -37,8 +37,11 @@ __all__ = [
     "Leased",
     "NewRun",
     "OrderRun",
+    "Package",
+    "Progress",
     "Run",
     "RunEvent",
+    "Step",
     "begin_run",
     "build_package",
     "find_decided",
@@ -47,11 +50,14 @@ __all__ = [
     "get_run",
     "grant_lease",
     "keep_isolation",
-    "keep_package_digest",
+    "keep_package",
     "list_drafts",
     "list_run_events",
     "list_runs",
+    "mark_step",
     "open_account",
+    "progress_of",
+    "read_progress",
     "record_event",
     "request_artifact",
     "revoke_leases",
@@ -63,5 +69,6 @@ __all__ = [
     "start_run",
     "start_run_of_order",
     "stop_run",
+    "use_source",
     "write_event",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import accounts, audit, sources
+from trinity import accounts, audit, crm, sources
 from trinity.accounts import Permission
 from trinity.agency.runs import GOAL_MAX, queue_job, record_end, write_event
 from trinity.errors import NotFound, Refused
@@ -90,20 +90,21 @@ async def start_reply_run(tx: Tx, actor: Actor, thread_id: UUID, now: datetime) 
     """
     if actor.kind != "system":
         await accounts.demand(tx, actor, Permission.RUN)
-    thread = await _thread(tx, thread_id)
-    if thread["contact_id"] is None:
+    thread = await crm.get_thread(tx, thread_id)
+    if thread.contact_id is None:
         raise Refused("no_contact", "Nobody is known behind this conversation, so there is nobody to answer.")
-    if thread["newest_source_id"] is None:
+    newest_source_id = await _newest_source(tx, thread_id)
+    if newest_source_id is None:
         raise Refused("nothing_to_answer", "No message of this conversation waits for an answer.")
     made = await _insert(
         tx,
         {
             "kind": "reply",
-            "project": thread["project_id"],
-            "contact": thread["contact_id"],
+            "project": thread.project_id,
+            "contact": thread.contact_id,
             "order": None,
             "thread": thread_id,
-            "held_for": thread["newest_source_id"],
+            "held_for": newest_source_id,
             "goal": REPLY_GOAL,
             "by": UUID(actor.id) if actor.kind == "user" else None,
         },
@@ -155,7 +156,7 @@ async def _insert(tx: Tx, values: dict[str, object], now: datetime) -> UUID | No
     if isinstance(held_for, UUID):
         decided = (await sources.hold_source(tx, held_for)).release_state
         state = {"quarantined": "held", "released": "queued"}.get(decided, "stopped")
-    contact = await _contact(tx, values["contact"])
+    contact = await crm.get_contact(tx, UUID(str(values["contact"])))
     run_id = uuid7(now)
     inserted = await tx.execute(
         """
@@ -169,8 +170,8 @@ async def _insert(tx: Tx, values: dict[str, object], now: datetime) -> UUID | No
         | {
             "a": tx.account_id,
             "id": run_id,
-            "addr": contact["email"],
-            "name": contact["name"] or None,
+            "addr": contact.email,
+            "name": contact.name or None,
             "state": state,
             "outcome": REJECTED if state == "stopped" else None,
             "now": now,
@@ -215,26 +216,11 @@ async def _end(tx: Tx, row: Row, source_id: UUID, now: datetime) -> None:
     tx.notify("runs", f"project:{row['project_id']}")
 
 
-async def _contact(tx: Tx, contact_id: object) -> Row:
-    row = await tx.one("select email, name from contacts where id = %(id)s", {"id": contact_id})
-    if row is None:
-        raise NotFound("contact")
-    return row
-
-
-async def _thread(tx: Tx, thread_id: UUID) -> Row:
-    """A conversation, and the source of the newest mail in it that came from outside and was not rejected."""
-    row = await tx.one(
-        """
-        select t.project_id, t.contact_id,
-               (select s.id from thread_messages m
-                join sources s on s.account_id = m.account_id and s.id = m.source_id
-                where m.thread_id = t.id and m.direction = 'in' and m.kind = 'mail' and s.release_state <> 'rejected'
-                order by m.sent_at desc, m.id desc limit 1) as newest_source_id
-        from threads t where t.id = %(id)s
-        """,
-        {"id": thread_id},
-    )
-    if row is None:
-        raise NotFound("conversation")
-    return row
+async def _newest_source(tx: Tx, thread_id: UUID) -> UUID | None:
+    """The text of the newest mail that came from outside and that nobody rejected."""
+    for message in reversed(await crm.list_messages(tx, thread_id)):
+        if message.direction == "in" and message.kind == "mail" and message.source_id:
+            source = await sources.get_source(tx, message.source_id)
+            if source.release_state != "rejected":
+                return source.id
+    return None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from trinity import accounts, audit
+from trinity import accounts, audit, crm
 from trinity.accounts import Permission
 from trinity.accounts.commands import EMAIL
 from trinity.agency.leases import revoke_leases
@@ -53,16 +53,19 @@ async def start_run(tx: Tx, actor: Actor, new: NewRun, now: datetime) -> UUID:
     if len(new.contact_name or "") > TITLE_MAX or not (new.contact_name or "").isprintable():
         raise Refused("invalid_contact", f"A name has at most {TITLE_MAX} printable characters.", status=422)
     await accounts.get_project(tx, new.project_id)
+    known = await crm.find_contact(tx, new.contact_addr) if new.contact_addr else None
     run_id = uuid7(now)
     await tx.execute(
         """
-        insert into runs (account_id, id, project_id, goal, contact_addr, contact_name, state, started_by, created_at)
-        values (%(a)s, %(id)s, %(project)s, %(goal)s, %(addr)s, %(name)s, 'queued', %(by)s, %(now)s)
+        insert into runs (account_id, id, project_id, contact_id, goal, contact_addr, contact_name, state, started_by,
+                          created_at)
+        values (%(a)s, %(id)s, %(project)s, %(contact)s, %(goal)s, %(addr)s, %(name)s, 'queued', %(by)s, %(now)s)
         """,
         {
             "a": tx.account_id,
             "id": run_id,
             "project": new.project_id,
+            "contact": known.id if known else None,
             "goal": new.goal,
             "addr": new.contact_addr,
             "name": new.contact_name or None,
@@ -179,6 +182,14 @@ async def save_draft(tx: Tx, run_id: UUID, title: str, text: str, now: datetime)
     """Keep a text that the agent wrote. It has no effect; it is an agent's content, and labelled so."""
     if not 1 <= len(title) <= TITLE_MAX or not 1 <= len(text) <= TEXT_MAX or not is_text(title, text):
         raise Refused("invalid", f"A draft has a title and 1 to {TEXT_MAX} characters.", status=422)
+    sha256 = digest_hex(text.encode())
+    said = {"r": run_id, "title": title, "sha256": sha256}
+    # An agent that begins again, because its worker died, writes the same things: they are kept once.
+    earlier = await tx.value(
+        "select id from drafts where run_id = %(r)s and title = %(title)s and sha256 = %(sha256)s limit 1", said
+    )
+    if earlier is not None:
+        return UUID(str(earlier))
     if await tx.value("select count(*) from drafts where run_id = %(r)s", {"r": run_id}) >= DRAFTS_PER_RUN_MAX:
         raise Refused("quota", f"A run keeps at most {DRAFTS_PER_RUN_MAX} drafts.", status=429)
     draft_id = uuid7(now)
@@ -191,17 +202,12 @@ async def save_draft(tx: Tx, run_id: UUID, title: str, text: str, now: datetime)
             "run": run_id,
             "title": title,
             "body": text,
-            "sha256": digest_hex(text.encode()),
+            "sha256": sha256,
             "now": now,
         },
     )
     await record_event(tx, run_id, "draft", {"draft_id": str(draft_id), "title": title}, now)
     return draft_id
-
-
-async def keep_package_digest(tx: Tx, run_id: UUID, sha256: str) -> None:
-    """What the agent was told, by digest."""
-    await tx.execute("update runs set package_sha256 = %(d)s where id = %(id)s", {"d": sha256, "id": run_id})
 
 
 async def keep_isolation(tx: Tx, run_id: UUID, sentence: str) -> None:

@@ -68,9 +68,9 @@ def _reading(door: Door) -> list[ControllerRouterHandler]:
         async def work(tx: Tx, leased: Leased) -> dict[str, object]:
             run = await agency.get_run(tx, leased.run_id)
             made = await agency.build_package(tx, run, door.model.model if door.model else "none")
-            digest = digest_hex(canonical_bytes(made))
-            await agency.keep_package_digest(tx, run.id, digest)
-            return {"package": made}
+            digest = digest_hex(canonical_bytes(made.data))
+            await agency.keep_package(tx, run.id, digest, made.source_ids, door.house.clock())
+            return {"package": made.data}
 
         return await door.within(request, work)
 
@@ -102,6 +102,8 @@ type Act[M: messages.Said] = Callable[[Tx, UUID, M, datetime], Awaitable[dict[st
 def _writing(door: Door) -> list[ControllerRouterHandler]:
     return [
         _taking(door, "/plan", messages.Plan, _plan),
+        _taking(door, "/steps", messages.StepMark, _step),
+        _taking(door, "/sources-used", messages.SourceUse, _use_source),
         _taking(door, "/drafts", messages.DraftText, _draft),
         _taking(door, "/artifact-requests", messages.ArtifactRequest, _artifact_request),
         _taking(door, "/events", messages.Note, _note),
@@ -126,6 +128,16 @@ def _taking[M: messages.Said](door: Door, path: str, model: type[M], act: Act[M]
 
 async def _plan(tx: Tx, run_id: UUID, said: messages.Plan, now: datetime) -> dict[str, object]:
     await agency.record_event(tx, run_id, "plan", {"steps": said.steps}, now)
+    return {}
+
+
+async def _step(tx: Tx, run_id: UUID, said: messages.StepMark, now: datetime) -> dict[str, object]:
+    await agency.mark_step(tx, run_id, said.step, said.state, now)
+    return {}
+
+
+async def _use_source(tx: Tx, run_id: UUID, said: messages.SourceUse, now: datetime) -> dict[str, object]:
+    await agency.use_source(tx, await agency.get_run(tx, run_id), UUID(said.source_id), now)
     return {}
 
 

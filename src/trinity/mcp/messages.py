@@ -1,6 +1,6 @@
 """What a runtime may say at the door. Strict and closed; everything in it is untrusted text."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,19 @@ class Plan(Said):
     """The steps that the agent means to take."""
 
     steps: Annotated[list[Line], Field(min_length=1, max_length=STEPS_MAX)]
+
+
+class StepMark(Said):
+    """A step of the newest plan, counted from one, begun or done."""
+
+    step: Annotated[int, Field(ge=1, le=STEPS_MAX)]
+    state: Literal["started", "done"]
+
+
+class SourceUse(Said):
+    """A source of the package that the agent works with."""
+
+    source_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
 class DraftText(Said):

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trinity_sandbox.model.judging import judge
 from trinity_sandbox.model.package import find_package, steps_so_far, text_of
-from trinity_sandbox.model.steps import Call, Situation, next_call, offered_tools
+from trinity_sandbox.model.steps import Call, Situation, next_calls, offered_tools
 from trinity_sandbox.model.structured import Unfillable, instance
 
 MODEL_ID = "embedded-rules"
@@ -46,38 +47,46 @@ def complete(body: Mapping[str, Any], *, digest: str, created: int) -> dict[str,
 
 
 def _message(body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], digest: str) -> dict[str, Any]:
-    schema = _wanted_schema(body)
-    if schema is not None:
+    wanted = _wanted_schema(body)
+    if wanted is not None:
+        name, schema = wanted
         try:
-            value = instance(schema, "\n".join(text_of(message) for message in messages))
+            value = judge(name, messages)
+            if value is None:
+                value = instance(schema, "\n".join(text_of(message) for message in messages))
         except Unfillable as error:
             raise BadRequest("schema_unsupported", str(error)) from error
         return {"role": "assistant", "content": json.dumps(value, ensure_ascii=False, sort_keys=True)}
-    call = _call(body, messages)
-    if call is None:
+    calls = _calls(body, messages)
+    if not calls:
         return {"role": "assistant", "content": DISCLAIMER}
-    arguments = json.dumps(call.arguments, ensure_ascii=False, sort_keys=True)
-    function = {"name": call.tool, "arguments": arguments}
-    return {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [{"id": f"call_{digest[:16]}", "type": "function", "function": function}],
-    }
+    made = [
+        {
+            "id": f"call_{digest[:16]}_{number}",
+            "type": "function",
+            "function": {
+                "name": call.tool,
+                "arguments": json.dumps(call.arguments, ensure_ascii=False, sort_keys=True),
+            },
+        }
+        for number, call in enumerate(calls)
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": made}
 
 
-def _call(body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> Call | None:
+def _calls(body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> list[Call]:
     choice = body.get("tool_choice", "auto")
     package = find_package(messages)
     if package is None or choice == "none":
-        return None
+        return []
     offered = offered_tools(body.get("tools"))
-    call = next_call(Situation(package, steps_so_far(messages), offered))
-    if isinstance(choice, dict) and call is not None:
+    calls = next_calls(Situation(package, steps_so_far(messages), offered))
+    if isinstance(choice, dict) and calls:
         function = choice.get("function")
         demanded = function.get("name") if isinstance(function, dict) else None
-        if demanded != call.tool:
+        if demanded != calls[-1].tool:
             raise BadRequest("tool_choice_unsupported", "The next step of embedded-rules is another tool.")
-    return call
+    return calls[-1:] if body.get("parallel_tool_calls") is False else calls
 
 
 def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -89,15 +98,16 @@ def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return messages
 
 
-def _wanted_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _wanted_schema(body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The name and the schema of the answer that is wanted, or None for free text."""
     wanted = body.get("response_format")
     if wanted is None or (isinstance(wanted, dict) and wanted.get("type") == "text"):
         return None
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         described = wanted.get("json_schema")
         schema = described.get("schema") if isinstance(described, dict) else None
-        if isinstance(schema, dict):
-            return schema
+        if isinstance(described, dict) and isinstance(schema, dict):
+            return str(described.get("name", "")), schema
     raise BadRequest("response_format_unsupported", "Only text and json_schema with a schema.")
 
 

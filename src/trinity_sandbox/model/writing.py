@@ -78,14 +78,14 @@ class Mail:
 
 def outreach(package: Mapping[str, Any], *, is_follow_up: bool = False) -> Mail:
     """The mail for a package that has a contact."""
-    project, contact = _mapping(package.get("project")), _mapping(package.get("contact"))
+    project, contact = mapping(package.get("project")), mapping(package.get("contact"))
     goal = run_goal(package)
     name = clean(str(project.get("name", ""))) or "our team"
     topic = topic_of(goal)
     facts = _facts(package, goal)
-    greeting = f"Hello {_first_name(contact)}," if _first_name(contact) else "Hello,"
+    greeting = f"Hello {first_name(contact)}," if first_name(contact) else "Hello,"
     paragraphs = [greeting, _opening(name, topic, is_follow_up=is_follow_up)]
-    summary = " ".join(_sentences(str(project.get("summary", "")))[:SUMMARY_SENTENCES_MAX])
+    summary = " ".join(sentences(str(project.get("summary", "")))[:SUMMARY_SENTENCES_MAX])
     if summary:
         paragraphs.append(summary)
     paragraphs += [_fact_paragraph(fact) for fact in facts]
@@ -103,7 +103,7 @@ def outreach(package: Mapping[str, Any], *, is_follow_up: bool = False) -> Mail:
 
 def run_goal(package: Mapping[str, Any]) -> str:
     """What the run is for, in the words of whoever started it."""
-    return str(_mapping(package.get("run")).get("goal", ""))
+    return str(mapping(package.get("run")).get("goal", ""))
 
 
 def topic_of(goal: str) -> str:
@@ -129,14 +129,14 @@ class _Fact:
 
 def _facts(package: Mapping[str, Any], goal: str) -> list[_Fact]:
     """At most one sentence from each of the released sources that share most words with the goal."""
-    wanted = _words(goal)
+    wanted = words(goal)
     best = []
-    for source in _mappings(package.get("sources")):
+    for source in items(package, "sources"):
         if not isinstance(source.get("text"), str):
             continue
         facts = [
-            _Fact(str(source.get("id", "")), str(source.get("origin", "")), sentence, len(wanted & _words(sentence)))
-            for sentence in _sentences(str(source["text"]))
+            _Fact(str(source.get("id", "")), str(source.get("origin", "")), sentence, len(wanted & words(sentence)))
+            for sentence in sentences(str(source["text"]))
         ]
         if facts:
             best.append(max(facts, key=lambda fact: fact.score))
@@ -150,7 +150,7 @@ def _fact_paragraph(fact: _Fact) -> str:
     return fact.sentence
 
 
-def _sentences(text: str) -> list[str]:
+def sentences(text: str) -> list[str]:
     """The sentences of a text that may be taken over."""
     return list(_fit(re.split(r"(?<=[.!?])\s+|\n+", text)))
 
@@ -162,7 +162,8 @@ def _fit(sentences: Sequence[str]) -> Iterator[str]:
             yield sentence if sentence[-1] in ".!?" else sentence + "."
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text that say something."""
     return frozenset(word for word in re.findall(r"[^\W_]{3,}", text.lower()) if word not in STOP_WORDS)
 
 
@@ -182,14 +183,18 @@ def _subject(name: str, topic: str, *, is_follow_up: bool) -> str:
     return f"Re: {subject}" if is_follow_up else subject
 
 
-def _first_name(contact: Mapping[str, Any]) -> str:
+def first_name(contact: Mapping[str, Any]) -> str:
+    """How the contact is greeted; empty when the name is none."""
     name = clean(str(contact.get("name") or ""))
     return "" if "@" in name or UNFIT.search(name) else name.split(" ")[0][:40]
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def _mappings(value: object) -> list[Mapping[str, Any]]:
+def items(package: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list of the package."""
+    value = package.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
