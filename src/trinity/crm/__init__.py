@@ -18,6 +18,7 @@ from trinity.crm.commands import (
     move_deal,
     open_deal,
 )
+from trinity.crm.matching import find_by_wire_ids, known_messages, lock_mailbox, project_of
 from trinity.crm.models import STAGES
 from trinity.crm.queries import (
     Activity,
@@ -67,6 +68,7 @@ __all__ = [
     "add_activity",
     "add_lead",
     "count_deals",
+    "find_by_wire_ids",
     "find_contact",
     "find_thread",
     "get_company",
@@ -74,6 +76,7 @@ __all__ = [
     "get_deal",
     "get_message",
     "get_thread",
+    "known_messages",
     "list_companies",
     "list_contacts",
     "list_deals",
@@ -81,11 +84,13 @@ __all__ = [
     "list_messages",
     "list_threads",
     "lock_contact",
+    "lock_mailbox",
     "mark_active",
     "mark_bounced",
     "meet",
     "move_deal",
     "open_deal",
+    "project_of",
     "record_message",
     "set_thread_state",
     "timeline",

@@ -104,6 +104,7 @@ thread_messages = tenant_table(
     text("from_name", default=""),
     key("source_id", is_optional=True),
     key("tool_call_id", is_optional=True),
+    Column("facts", JSONB(), nullable=False, server_default="{}"),
     moment("sent_at"),
     moment("created_at"),
     same_account("thread_id", "threads"),
@@ -114,7 +115,10 @@ thread_messages = tenant_table(
     CheckConstraint(f"kind in {MESSAGE_KINDS}", name="kind"),
     Index(None, "account_id", "source_id"),
     Index(None, "account_id", "tool_call_id"),
+    Index(None, "account_id", "provider_message_id"),
+    Index(None, "account_id", "wire_message_id"),
 )
+"""`facts` are for people: size, digest, warnings, the artifacts that came with it, whom a bounce names."""
 
 activities = tenant_table(
     "activities",

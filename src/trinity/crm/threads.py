@@ -4,9 +4,13 @@ A message is kept once however often it is reported; its words are a source (inb
 (outbound), never here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from trinity.crm.models import DIRECTIONS, MESSAGE_KINDS
 from trinity.errors import NotFound, Refused
@@ -26,7 +30,7 @@ _THREAD = """
 """
 _MESSAGE = """
     select id, thread_id, direction, kind, provider_message_id, wire_message_id, reference_ids, subject, from_addr,
-           from_name, source_id, tool_call_id, sent_at, created_at
+           from_name, source_id, tool_call_id, facts, sent_at, created_at
     from thread_messages
 """
 
@@ -50,6 +54,7 @@ class NewMessage:
     contact_id: UUID | None = None
     source_id: UUID | None = None
     tool_call_id: UUID | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Message:
     from_name: str
     source_id: UUID | None
     tool_call_id: UUID | None
+    facts: dict[str, Any]
     sent_at: datetime
     created_at: datetime
 
@@ -107,10 +113,10 @@ async def record_message(tx: Tx, new: NewMessage, now: datetime) -> Recorded:
     made = await tx.execute(
         """
         insert into thread_messages (account_id, id, thread_id, direction, kind, provider_message_id, wire_message_id,
-                                     reference_ids, subject, from_addr, from_name, source_id, tool_call_id, sent_at,
-                                     created_at)
+                                     reference_ids, subject, from_addr, from_name, source_id, tool_call_id, facts,
+                                     sent_at, created_at)
         values (%(a)s, %(id)s, %(thread)s, %(direction)s, %(kind)s, %(provider)s, %(wire)s, %(references)s,
-                %(subject)s, %(addr)s, %(name)s, %(source)s, %(call)s, %(sent)s, %(now)s)
+                %(subject)s, %(addr)s, %(name)s, %(source)s, %(call)s, %(facts)s, %(sent)s, %(now)s)
         on conflict (account_id, thread_id, provider_message_id) do nothing
         """,
         {
@@ -127,6 +133,7 @@ async def record_message(tx: Tx, new: NewMessage, now: datetime) -> Recorded:
             "name": new.from_name,
             "source": new.source_id,
             "call": new.tool_call_id,
+            "facts": Jsonb(dict(new.facts)),
             "sent": new.sent_at,
             "now": now,
         },

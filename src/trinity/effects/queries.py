@@ -8,6 +8,7 @@ from uuid import UUID
 
 from trinity.errors import NotFound
 from trinity.kit.envelope import Envelope
+from trinity.kit.ids import uuid7_floor
 from trinity.store.database import Tx
 
 PAGE_MAX = 200
@@ -195,3 +196,15 @@ async def list_receipts(tx: Tx, call_id: UUID) -> list[Receipt]:
         {"id": call_id},
     )
     return [Receipt(**row) for row in rows]
+
+
+async def call_of_sent(tx: Tx, integration_id: UUID, message_id: str, since: datetime) -> UUID | None:
+    """The call that a provider's sent message was made by, if one of ours was settled with it since then."""
+    found: UUID | None = await tx.value(
+        "select r.tool_call_id from receipts r"
+        " join tool_calls t on t.account_id = r.account_id and t.id = r.tool_call_id"
+        " where r.kind = 'sent' and r.facts ->> 'message_id' = %(message)s and t.integration_id = %(integration)s"
+        " and r.id > %(floor)s limit 1",
+        {"message": message_id, "integration": integration_id, "floor": uuid7_floor(since)},
+    )
+    return found

@@ -98,13 +98,16 @@ def _conversations() -> None:
         f"""thread_id uuid not null, direction text not null check (direction in ('in', 'out')),
         kind text not null check (kind in ('mail', 'bounce', 'auto_reply')), provider_message_id text not null,
         wire_message_id text not null, reference_ids text[] not null, subject text not null, from_addr text not null,
-        from_name text not null default '', source_id uuid, tool_call_id uuid, sent_at timestamptz not null,
-        created_at timestamptz not null, unique (account_id, thread_id, provider_message_id),
+        from_name text not null default '', source_id uuid, tool_call_id uuid,
+        facts jsonb not null default '{{}}', sent_at timestamptz not null, created_at timestamptz not null,
+        unique (account_id, thread_id, provider_message_id),
         {references("thread_id", "threads")}, {references("source_id", "sources")},
         {references("tool_call_id", "tool_calls")}""",
     )
     op.execute("create index on thread_messages (account_id, source_id)")
     op.execute("create index on thread_messages (account_id, tool_call_id)")
+    op.execute("create index on thread_messages (account_id, provider_message_id)")
+    op.execute("create index on thread_messages (account_id, wire_message_id)")
     tenant(
         "activities",
         f"""contact_id uuid not null, kind text not null, subject_kind text not null, subject_id uuid,
