@@ -23,8 +23,6 @@ BACKOFF_S_MAX = 300
 PARTITION_MONTHS_AHEAD = 3
 LEASE_MARGIN_S = 10.0
 FAILURES_TOLD_MAX = 10
-DUE = (gateway.expire_due, gateway.find_stuck, gateway.end_lost_runs, gateway.take_up_held_runs)
-"""What Housekeeping does for every account."""
 
 
 class Retried:
@@ -126,7 +124,7 @@ class Housekeeping:
             await tx.execute("select trinity_ensure_partitions(%(n)s)", {"n": PARTITION_MONTHS_AHEAD})
         failures: list[Exception] = []
         for account_id in await accounts.account_ids(house.db):
-            for work in DUE:
+            for work in (gateway.expire_due, gateway.find_stuck, gateway.end_lost_runs, gateway.take_up_held_runs):
                 try:
                     await work(house, account_id)
                 except Exception as error:
