@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import httpx
 
-from tests.world import World
+from tests.world import PASSWORD, World
 from trinity.web import public_forms
 from trinity.web.app import build_app
 from trinity.web.config import WebConfig
@@ -26,6 +26,17 @@ async def visiting(world: World, remote: str = "192.0.2.1") -> AsyncIterator[htt
     app = build_app(config, ContextDesk(world.app, None), Hub(None), house=world.app, clock=world.clock)
     transport = httpx.ASGITransport(cast(Any, app), client=(remote, 1))
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
+        yield client
+
+
+@asynccontextmanager
+async def signed_in(world: World, email: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """A client with the session of a member, the owner where no address is given."""
+    async with visiting(world) as client:
+        email = email or f"owner@{world.mailbox.partition('@')[2]}"
+        answer = await client.post("/api/v1/login", json={"email": email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.headers["x-csrf-token"] = answer.json()["csrf_token"]
         yield client
 
 

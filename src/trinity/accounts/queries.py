@@ -71,8 +71,15 @@ async def account_of_slug(db: Database, slug: str) -> PublicAccount | None:
     if account_id is None:
         return None
     async with db.transaction(account_id) as tx:
-        row = await tx.one("select id, slug, name from accounts where id = %(id)s", {"id": account_id})
-    return PublicAccount(**row) if row else None
+        return await get_public_account(tx)
+
+
+async def get_public_account(tx: Tx) -> PublicAccount:
+    """The account of this unit of work, as anybody may see it."""
+    row = await tx.one("select id, slug, name from accounts where id = %(id)s", {"id": tx.account_id})
+    if row is None:
+        raise NotFound("account")
+    return PublicAccount(**row)
 
 
 async def get_member(tx: Tx, user_id: UUID) -> Member:

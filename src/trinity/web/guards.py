@@ -78,6 +78,7 @@ may_approve = People(Permission.APPROVE)
 may_propose = People(Permission.PROPOSE)
 may_change = People(Permission.PROPOSE, Permission.APPROVE)
 may_control = People(Permission.CONTROL)
+may_administer = People(Permission.ADMINISTER)
 
 
 def demand_guards(app: Litestar) -> None:

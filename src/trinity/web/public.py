@@ -1,11 +1,17 @@
 """Public pages: an account's face to visitors, without a session and without script."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 from litestar import MediaType, Request, Response
 from litestar.exceptions import NotFoundException
 
 from trinity import accounts
 from trinity.accounts import PublicAccount
+from trinity.errors import Refused
+from trinity.kit.canonical import is_text
 from trinity.web.context import house_of, web_of
+from trinity.web.forms import Form
 from trinity.web.public_forms import Verdict
 from trinity.web.rooms.public import PublicRoom
 
@@ -13,6 +19,32 @@ REFUSALS_TOLD_MAX = 20
 """How many refusals of a window are brought to the database at all; there is a quota of what is kept, too."""
 SHOWN = {"x-robots-tag": "all"}
 """What search engines may show; every other page of this server is kept out of them."""
+AGAIN = "Please look it over once more, then send it again."
+
+
+@dataclass(slots=True)
+class Filled:
+    """What a visitor typed, as it is shown again, and what is not right about it, by field."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    notice: str = ""
+
+    def take(self, form: Form, name: str, chars_max: int, is_good: Callable[[str], bool], problem: str) -> None:
+        """Read one field; a value that is not good is kept for the visitor to mend."""
+        try:
+            value = form.text(name, chars_max=chars_max)
+        except Refused as refused:
+            self.problems[name] = refused.message
+            return
+        self.values[name] = value
+        if not is_text(value) or not is_good(value):
+            self.problems[name] = problem
+
+    @classmethod
+    def untimely(cls) -> "Filled":
+        """For whoever was too fast or too late: the words are the same, and say nothing about which."""
+        return cls(notice=AGAIN)
 
 
 async def open_account(request: Request, slug: str) -> PublicAccount:  # type: ignore[type-arg]

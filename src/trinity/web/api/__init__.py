@@ -7,7 +7,7 @@ changes carry the CSRF header, and another account's object does not exist.
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
-from trinity.web.api import approvals, evidence, health, projects, session, stripe_webhook, tool_calls
+from trinity.web.api import approvals, evidence, health, projects, session, sponsors, stripe_webhook, tool_calls
 
 router = Router(
     path="/api/v1",
@@ -16,6 +16,7 @@ router = Router(
         *tool_calls.handlers,
         *approvals.handlers,
         *projects.handlers,
+        *sponsors.handlers,
         *evidence.handlers,
     ],
 )

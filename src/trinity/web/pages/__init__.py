@@ -2,12 +2,26 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from trinity.web.pages import approvals, calls, docs, front, incidents, mail, projects, proof, public, runs, static
+from trinity.web.pages import (
+    approvals,
+    calls,
+    docs,
+    front,
+    incidents,
+    mail,
+    projects,
+    proof,
+    public,
+    runs,
+    sponsors,
+    static,
+)
 
 handlers: list[HTTPRouteHandler] = [
     *front.handlers,
     *projects.handlers,
     *public.handlers,
+    *sponsors.handlers,
     *runs.handlers,
     *approvals.handlers,
     *calls.handlers,

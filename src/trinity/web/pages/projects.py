@@ -10,6 +10,7 @@ from litestar.response import Redirect, Stream
 from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done, read_form
 from trinity.web.guards import may_add, may_release, may_run, member
+from trinity.web.rooms.sponsors import sponsors_of
 from trinity.web.stream import Page, answer
 
 
@@ -34,7 +35,7 @@ async def project(request: PageRequest, project_id: FromPath[UUID]) -> Response[
             "project.html",
             found.row.name,
             "projects",
-            {"project": found},
+            {"project": found, "sponsors": await sponsors_of(request, project_id)},
             frozenset({f"project:{project_id}", "projects", "runs"}),
         )
 

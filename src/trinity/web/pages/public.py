@@ -1,21 +1,16 @@
 """An account's public pages: the shop window, and the form by which a stranger asks for something."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from trinity.accounts import PublicAccount
-from trinity.errors import Refused
 from trinity.kit.addresses import normal_address, normal_website
-from trinity.kit.canonical import is_text
 from trinity.web.context import house_of
 from trinity.web.forms import Form, read_form
 from trinity.web.guards import anyone
-from trinity.web.public import SHOWN, open_account, public_page, record_refusal, too_many
+from trinity.web.public import SHOWN, Filled, open_account, public_page, record_refusal, too_many
 from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX, Verdict, guard_fields, judge, unhurried
 from trinity.web.rooms.public import NewRequest, PublicRoom
 
@@ -24,27 +19,6 @@ EMAIL_CHARS_MAX = 254
 WEBSITE_CHARS_MAX = 300
 MESSAGE_CHARS_MAX = 5_000
 ASK = "ask"
-AGAIN = "Please look it over once more, then send it again."
-
-
-@dataclass(slots=True)
-class Filled:
-    """What a visitor typed, as it is shown again, and what is not right about it, by field."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-    notice: str = ""
-
-    def take(self, form: Form, name: str, chars_max: int, is_good: Callable[[str], bool], problem: str) -> None:
-        """Read one field; a value that is not good is kept for the visitor to mend."""
-        try:
-            value = form.text(name, chars_max=chars_max)
-        except Refused as refused:
-            self.problems[name] = refused.message
-            return
-        self.values[name] = value
-        if not is_text(value) or not is_good(value):
-            self.problems[name] = problem
 
 
 @get("/p/{slug:str}", guards=[anyone], include_in_schema=False)
@@ -75,8 +49,7 @@ async def ask(request: Request, slug: FromPath[str]) -> Response[str] | Redirect
         if verdict is Verdict.TOO_MANY:
             return too_many(request, account)
         if verdict is not Verdict.TRAPPED:
-            filled = _read(form)
-            filled.notice = AGAIN if verdict is Verdict.UNTIMELY else ""
+            filled = _read(form, Filled.untimely() if verdict is Verdict.UNTIMELY else Filled())
             if filled.problems or filled.notice:
                 return _form(request, account, filled, status=422)
             await room.ask(account, NewRequest(**filled.values))
@@ -90,8 +63,7 @@ async def thanks(request: Request, slug: FromPath[str]) -> Response[str]:  # typ
     return public_page(request, account, "thanks.html", "Thank you")
 
 
-def _read(form: Form) -> Filled:
-    filled = Filled()
+def _read(form: Form, filled: Filled) -> Filled:
     filled.take(
         form, "name", NAME_CHARS_MAX, lambda text: bool(text) and text.isprintable(), "Please tell us your name."
     )

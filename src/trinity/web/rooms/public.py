@@ -1,10 +1,10 @@
-"""The public room: what visitors of an account's pages may see and bring about."""
+"""The public room: what visitors of an account's pages may see and bring about. Guests have a room of their own."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import accounts, audit, crm, sources
+from trinity import accounts, audit, crm, gateway, sources
 from trinity.accounts import Project, PublicAccount
 from trinity.errors import Refused
 from trinity.gateway import House
@@ -79,6 +79,9 @@ class PublicRoom:
         lead_id = await crm.add_lead(tx, actor, lead, now)
         facts = {"contact_id": str(contact_id), "deal_id": str(deal_id), "source_id": str(source_id)}
         await audit.record(tx, actor, "request.taken", ("lead", lead_id), now, facts)
+        # The lead, not the person, decides what a repeat is: who writes again is told of again.
+        said = {"contact_id": str(contact_id)}
+        await gateway.notify(self._house, tx, "new_lead", said, now, ("lead", lead_id))
 
     async def refused(self, account: PublicAccount, form: str, reason: str) -> None:
         """Write down that a form was refused, up to a quota: a flood must not fill the log."""
