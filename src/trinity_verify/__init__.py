@@ -7,32 +7,39 @@ says `passed`, `failed` or `missing`, and why:
      2  format       format and shape are known: every object has exactly its keys, every value its kind
      3  digest       the note is a C2SP signed note whose text names the SHA-256 of the body
      4  signature    the note is signed by the pinned key
-     5  order        records stand in the order of their ids, carry their times, and end with the export
+     5  sequence     records stand in the order of their ids, carry their times, and end with the export
      6  envelopes    each envelope is canonical and names this account and its call
      7  payloads     payloads have the digests of their envelopes, and say what was asked for
      8  tiers        operations are known, and tier and quorum are not lower than they need
      9  approvals    the needed people approved exactly this digest, in time, and nobody else did
     10  attempts     every step began in time, named the approved bytes, and none was repeated blindly
     11  receipts     what happened, happened once, and the provider's receipt says so
-    12  records      the provider's own record of each mail is the approved mail
+    12  records      the provider's own record of each effect is what was approved
     13  comparisons  the exporter's own comparison found nothing
-    14  events       audit events account for every state, decision and step
-    15  links        run, calls, sources and drafts belong together
-    16  log          a transparency log holds the events (no packet of this format can show it yet)
-    17  passkeys     decisions are signed by their approvers' passkeys (a sandbox needs none)
+    14  models       models judged each agent's mail, these very bytes, and passed it before a person was asked
+    15  events       audit events account for every state, decision and step
+    16  links        runs, calls, sources, artifacts and drafts belong together
+    17  purchase     offer, checkout and order agree, and a checkout of this packet was paid
+    18  ledger       every transfer is of a movement of this order, and the sums are the order's
+    19  intake       what the buyer wrote was released by a person before a run began on it
+    20  fulfilment   what was delivered was sent as approved, with the released artifact in it
+    21  log          a transparency log holds the events (no packet of this format can show it yet)
+    22  passkeys     decisions are signed by their approvers' passkeys (a sandbox needs none)
 
-Steps 16 and 17 are said and not counted. Of the others, one that failed or that lacks what it needs makes the
-verdict `failed`. `verified` needs a pinned key; without one the best verdict is `self_consistent`.
-Read `form`, `packet`, `authority`, `mail`, `effect`, `history` in this order; docs/verify.md explains the format.
+Steps 21 and 22 are said and not counted, nor is step 14 for a packet of the first format, which knew no models.
+Of the others, one that failed or that lacks what it needs makes the verdict `failed`. `verified` needs a pinned
+key; without one the best verdict is `self_consistent`. Read `form`, `packet` (with `shapes`, `operations`),
+`authority`, `payload` (with `mail`), `effect` (with `mailbox`, `money`, `notice`), `judgement`, `history`, `work`,
+`purchase`, `ledger`, in this order; docs/verify.md explains the format.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from trinity_verify import authority, effect, form, history
+from trinity_verify import authority, effect, form, history, judgement, ledger, payload, purchase, work
 from trinity_verify.form import Failed, Missing, demand
-from trinity_verify.packet import BODY_FORMAT, FORMAT, Packet, shape_packet
+from trinity_verify.packet import FORMAT, Packet, shape_packet
 
 __all__ = ["STEPS", "Step", "Verdict", "verify"]
 
@@ -98,7 +105,8 @@ class _Check:
     def check_digest(self) -> str:
         self.note = form.split_note(str(self.file["note"]))
         digest = form.sha256(form.canonical(self.file["body"]))
-        demand(self.note[0] == f"{BODY_FORMAT}\n{digest}\n", "the note is about another body")
+        format_ = self.packet.body["format"]
+        demand(self.note[0] == f"{format_}\n{digest}\n", "the note is about another body")
         return f"the note names {digest}"
 
     def check_signature(self) -> str:
@@ -132,17 +140,22 @@ def _steps(check: _Check) -> dict[str, Callable[[], str]]:
         "format": check.check_format,
         "digest": check.check_digest,
         "signature": check.check_signature,
-        "order": lambda: history.order(check.packet),
+        "sequence": lambda: history.sequence(check.packet),
         "envelopes": lambda: authority.envelopes(check.packet),
-        "payloads": lambda: authority.payloads(check.packet),
+        "payloads": lambda: payload.payloads(check.packet),
         "tiers": lambda: authority.tiers(check.packet),
         "approvals": lambda: authority.approvals(check.packet),
         "attempts": lambda: effect.attempts(check.packet),
         "receipts": lambda: effect.receipts(check.packet),
         "records": lambda: effect.records(check.packet),
         "comparisons": lambda: effect.comparisons(check.packet),
+        "models": lambda: judgement.models(check.packet),
         "events": lambda: history.events(check.packet),
-        "links": lambda: history.links(check.packet),
+        "links": lambda: work.links(check.packet),
+        "purchase": lambda: purchase.purchase(check.packet),
+        "ledger": lambda: ledger.ledger(check.packet),
+        "intake": lambda: purchase.intake(check.packet),
+        "fulfilment": lambda: purchase.fulfilment(check.packet),
         "log": check.say_log,
         "passkeys": check.say_passkeys,
     }
@@ -167,7 +180,7 @@ def verify(packet: bytes, vkey: str | None) -> Verdict:
             broken = n
     body = check.packet.body
     says = tuple(str(one) for one in body.get("missing", ()))
-    return Verdict(_overall(steps, vkey), body.get("kind"), body.get("subject_id"), tuple(steps), says)
+    return Verdict(_overall(steps, vkey, check.packet), body.get("kind"), body.get("subject_id"), tuple(steps), says)
 
 
 def _take(n: int, name: str, run: Callable[[], str]) -> Step:
@@ -182,8 +195,9 @@ def _take(n: int, name: str, run: Callable[[], str]) -> Step:
         return Step(n, name, "failed", f"the step could not be taken: {type(error).__name__}")
 
 
-def _overall(steps: list[Step], vkey: str | None) -> Literal["verified", "self_consistent", "failed"]:
-    counted = [step for step in steps if step.name not in SAID_ONLY]
+def _overall(steps: list[Step], vkey: str | None, packet: Packet) -> Literal["verified", "self_consistent", "failed"]:
+    said_only = SAID_ONLY + (("models",) if packet.body and packet.is_first_format else ())
+    counted = [step for step in steps if step.name not in said_only]
     if vkey is None:
         counted = [step for step in counted if step.name != "signature"]
     if any(step.verdict != "passed" for step in counted):

@@ -1,23 +1,24 @@
-"""Steps 6 to 9: what was bound, and who allowed it."""
+"""Steps 6, 8 and 9: what was bound, how far it reaches, and who allowed it."""
 
-import hashlib
 import re
 from typing import Any
 
-from trinity_verify import mail
 from trinity_verify.form import at, demand, number, parse, sha256, shaped, unbase64
-from trinity_verify.packet import ENVELOPE, EXTERNAL, STATEMENT, TIERS, Call, Packet
+from trinity_verify.judgement import reviewed_at
+from trinity_verify.operations import EXTERNAL, REFUND_BY_ONE_MAX, TIERS
+from trinity_verify.packet import Call, Packet
+from trinity_verify.shapes import ENVELOPE, STATEMENT
 
-SALT_BYTES = 32
 ENVELOPE_SCHEMA = "trinity/envelope/v1"
 STATEMENT_SCHEMA = "trinity/decision/v1"
-FLOORS = {"gmail.draft": "draft", "gmail.send": "external", "gmail.reply": "external"}
-"""The operations that this verifier knows, and the lowest tier of each."""
 LIVE_ENDPOINTS = (".googleapis.com:443", ".google.com:443", ".stripe.com:443")
 """No sandbox has such an endpoint, whatever an envelope says."""
 ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+:[0-9]{1,5}")
 APPROVER_ROLES = ("approver", "owner")
-BEFORE_APPROVAL = ("awaiting_approval", "rejected", "expired", "superseded", "cancelled")
+REFUND, LOST = "stripe.refund", ("failed", "canceled")
+UNASKED = ("proposed", "denied", "cancelled", "expired")
+"""Where a mail may be about which no person was asked: models judge an agent's mail first."""
+BEFORE_APPROVAL = ("proposed", "awaiting_approval", "rejected", "expired", "superseded", "cancelled")
 
 
 def envelopes(packet: Packet) -> str:
@@ -39,79 +40,35 @@ def envelopes(packet: Packet) -> str:
     return f"{number(len(packet.calls), 'envelope')}, canonical, for this account and {about}"
 
 
-def payloads(packet: Packet) -> str:
-    """Step 7."""
-    for call in packet.calls:
-        envelope = call.envelope
-        commitment = hashlib.sha256(call.salt + call.payload).hexdigest()
-        demand(len(call.salt) == SALT_BYTES, f"the salt of {call.name} has not {SALT_BYTES} bytes")
-        demand(commitment == envelope["payload_digest"], f"the payload of {call.name} is not the envelope's")
-        demand(sha256(call.typed_bytes) == envelope["typed_digest"], f"what was asked for in {call.name} was changed")
-        demand(envelope["payload_type"] == "message/rfc822", f"{call.name} has an unknown payload type")
-        call.typed = parse(call.typed_bytes, f"the typed payload of {call.name}")
-        _check_typed(call)
-        call.mail = mail.read(call.payload, f"the payload of {call.name}")
-        mail.check_says(call.mail, call.typed, envelope["operation_token"], f"the payload of {call.name}")
-        _check_resource(call)
-    _check_threads(packet)
-    those = "the digest of its envelope" if len(packet.calls) == 1 else "the digests of their envelopes"
-    return f"{number(len(packet.calls), 'payload')} with {those}, saying what was asked for"
-
-
-def _check_typed(call: Call) -> None:
-    """A mail's typed payload: texts, and lists of addresses; keys that may be left out are filled by nothing."""
-    where = f"the typed payload of {call.name}"
-    shape: dict[str, Any] = {"mailbox": "text", "from_alias": "text", "subject": "text", "text": "text"}
-    optional = {
-        "to": ["object"],
-        "cc": ["object"],
-        "bcc": ["object"],
-        "attachments": ["text"],
-        "in_reply_to": ("text",),
-    }
-    demand(type(call.typed) is dict, f"{where} is not an object")
-    shaped(call.typed, shape | {key: kind for key, kind in optional.items() if key in call.typed}, where)
-    demand(not call.typed.get("attachments"), f"{where} has attachments, which this verifier does not know")
-    for one in [*call.typed.get("to", []), *call.typed.get("cc", []), *call.typed.get("bcc", [])]:
-        shaped(one, {"addr": "text", "name": "text"} if "name" in one else {"addr": "text"}, f"{where}: an address")
-
-
-def _check_resource(call: Call) -> None:
-    resource = call.envelope["resource"]
-    said = (resource.get("mailbox"), resource.get("alias"))
-    demand(said == (call.typed["mailbox"], call.typed["from_alias"]), f"{call.name} is for another mailbox or alias")
-    is_reply = call.typed.get("in_reply_to") is not None
-    is_threaded = bool(call.mail["In-Reply-To"]) and "thread_id" in resource
-    demand(is_reply == is_threaded, f"{call.name} is a reply in only one of: typed payload, mail, thread")
-
-
-def _check_threads(packet: Packet) -> None:
-    """A reply joins the thread of the mail that it answers, where that mail is in this packet."""
-    by_id = {call.id: call for call in packet.calls}
-    for call in packet.calls:
-        earlier = by_id.get(str(call.typed.get("in_reply_to")))
-        records = earlier.receipts("provider_record") if earlier else []
-        if records:
-            facts = records[-1]["facts"]
-            wanted = (facts.get("thread_id"), [facts.get("wire_message_id")])
-            found = (call.envelope["resource"].get("thread_id"), call.mail["In-Reply-To"])
-            demand(found == wanted, f"{call.name} answers another mail than the one it names")
-
-
 def tiers(packet: Packet) -> str:
     """Step 8."""
     for call in packet.calls:
-        envelope = call.envelope
-        tier, floor = envelope["tier"], FLOORS.get(envelope["operation"])
-        demand(floor is not None, f"this verifier does not know the operation of {call.name}")
-        demand(envelope["operation"].split(".")[0] == envelope["provider"], f"{call.name} names another provider")
-        demand(tier in TIERS and TIERS.index(tier) >= TIERS.index(str(floor)), f"the tier of {call.name} is too low")
-        least = 2 if tier == "extreme" else 1 if TIERS.index(tier) >= EXTERNAL else 0
+        envelope, known = call.envelope, call.operation
+        tier = envelope["tier"]
+        demand(envelope["provider"] == known.provider, f"{call.name} names another provider")
+        demand(tier in TIERS and TIERS.index(tier) >= TIERS.index(known.floor), f"the tier of {call.name} is too low")
+        least = _least(packet, call)
         demand(envelope["quorum"] >= least, f"{call.name} needs at least {least} approvals, its envelope asks for less")
         demand(ORIGIN.fullmatch(envelope["endpoint"]) is not None, f"the endpoint of {call.name} is not an origin")
         is_live = envelope["endpoint"].endswith(LIVE_ENDPOINTS)
         demand(not (envelope["mode"] == "sandbox" and is_live), f"{call.name} calls a live endpoint a sandbox")
     return "tier and quorum of every call are what its operation needs"
+
+
+def _least(packet: Packet, call: Call) -> int:
+    """How many different people must agree: two for the extreme and for much money, one for what leaves the house."""
+    tier = call.envelope["tier"]
+    is_much = call.data["operation"] == REFUND and _paid_back(packet, call) > REFUND_BY_ONE_MAX
+    return 2 if tier == "extreme" or is_much else 1 if TIERS.index(tier) >= EXTERNAL else 0
+
+
+def _paid_back(packet: Packet, call: Call) -> int:
+    """What a refund pays back together with those of the same order that were asked for before it and succeeded."""
+    lost = {one["tool_call_id"] for one in (packet.body["order"] or {"refunds": []})["refunds"] if one["state"] in LOST}
+    earlier = [one for one in packet.calls if one.data["operation"] == REFUND and one.id < call.id]
+    counted = [one for one in earlier if one.state == "succeeded" and one.id not in lost]
+    same = [one for one in counted if one.typed["order_id"] == call.typed["order_id"]]
+    return int(sum(one.typed["amount_minor"] for one in [*same, call]))
 
 
 def approvals(packet: Packet) -> str:
@@ -121,6 +78,9 @@ def approvals(packet: Packet) -> str:
         approval = call.data["approval"]
         if not call.is_external:
             demand(approval is None, f"{call.name} has an approval that its tier does not know")
+            continue
+        if approval is None and call.state in UNASKED:
+            demand(not call.data["attempts"], f"{call.name} acted, and nobody was asked")
             continue
         demand(approval is not None, f"{call.name} has no approval request")
         counted += _check_approval(packet, call, approval)
@@ -133,12 +93,13 @@ def _check_approval(packet: Packet, call: Call, approval: dict[str, Any]) -> int
     envelope, name = call.envelope, call.name
     demand(approval["envelope_digest"] == sha256(call.envelope_bytes), f"the approval of {name} is about other bytes")
     demand(approval["quorum"] == envelope["quorum"], f"the approval of {name} has another quorum than its envelope")
-    times = (approval["created_at"], approval["expires_at"])
-    is_of_envelope = times == (envelope["created_at"], envelope["expires_at"])
+    asked = reviewed_at(packet, call) or envelope["created_at"]
+    is_of_envelope = (approval["created_at"], approval["expires_at"]) == (asked, envelope["expires_at"])
     demand(is_of_envelope, f"the approval of {name} begins or expires at another time than its envelope")
     for decision in approval["decisions"]:
         _check_decision(packet, call, approval, decision)
     yes = [one for one in approval["decisions"] if one["decision"] == "approve"]
+    _check_attachments(packet, call, yes)
     people = {one["approver_id"] for one in approval["decisions"]}
     demand(len(people) == len(approval["decisions"]), f"somebody decided twice on {name}")
     is_refused = len(yes) < len(approval["decisions"])
@@ -149,6 +110,17 @@ def _check_approval(packet: Packet, call: Call, approval: dict[str, Any]) -> int
         demand(len(yes) >= envelope["quorum"], f"{name} went on with {len(yes)} of {envelope['quorum']} approvals")
         _check_spent(call, approval, yes)
     return len(yes)
+
+
+def _check_attachments(packet: Packet, call: Call, yes: list[dict[str, Any]]) -> None:
+    """What is attached had been released by a person before anybody approved the mail."""
+    for artifact_id in call.typed.get("attachments", []) if yes else []:
+        artifact = packet.find("artifacts", artifact_id) or {}
+        is_released = artifact.get("release_state") == "released" and artifact["decided_at"] is not None
+        where = f"the attachment {artifact_id[:40]} of {call.name}"
+        demand(is_released, f"{where} was approved, and never released")
+        is_before = all(at(artifact["decided_at"]) <= at(one["decided_at"]) for one in yes)
+        demand(is_before, f"{where} was released after the mail was approved")
 
 
 def _check_spent(call: Call, approval: dict[str, Any], yes: list[dict[str, Any]]) -> None:
@@ -185,7 +157,7 @@ def _check_decision(packet: Packet, call: Call, approval: dict[str, Any], decisi
     demand(not different, f"the statement of {where} says another {', '.join(different)}")
     demand(decision["decision"] in ("approve", "reject"), f"{where} is neither yes nor no")
     demand(said["role"] in APPROVER_ROLES, f"{where} is by a {said['role'][:20]}, who may not decide")
-    lifetime = at(call.envelope["created_at"]), at(approval["expires_at"])
+    lifetime = at(approval["created_at"]), at(approval["expires_at"])
     demand(lifetime[0] <= at(said["issued_at"]) < lifetime[1], f"{where} was made outside its lifetime")
     requester = call.envelope["requester"]
     is_own = requester == {"kind": "user", "id": decision["approver_id"]} and decision["decision"] == "approve"

@@ -86,6 +86,14 @@ def unbase64(text: str, what: str) -> bytes:
     return data
 
 
+def object_of(text: str | None, what: str) -> dict[str, Any]:
+    """The JSON object whose bytes this base64 holds, as a provider wrote it; `Failed` where there is none."""
+    value = parse(unbase64(text or "", what), what, is_exact=False)
+    if type(value) is not dict:
+        raise Failed(f"{what} is not an object")
+    return value
+
+
 def at(text: str) -> datetime:
     """A UTC time with microseconds and `Z`, as Trinity writes it."""
     try:

@@ -1,9 +1,10 @@
-"""Steps 5, 14 and 15: the order of things, the audit events behind every state, and the run around it all."""
+"""Steps 5 and 15: the sequence of things, and the audit events behind every state."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from trinity_verify.form import at, demand, number, sha256, unbase64
+from trinity_verify.judgement import is_judged
 from trinity_verify.packet import Call, Packet
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -39,38 +40,25 @@ FROM = {
 ACTOR_KINDS = {"user", "agent", "system"}
 LEASES = ("tool_call.claimed", "tool_call.reconciling")
 BY_PEOPLE = ("tool_call.cancelled", "tool_call.superseded", "approval.revoked")
-RUN_STATES = {
-    "run.queued": "queued",
-    "run.started": "running",
-    "run.restarted": "running",
-    "run.waiting": "waiting",
-    "run.completed": "completed",
-    "run.failed": "failed",
-    "run.stopped": "stopped",
-}
-RUN_ENDS = ("completed", "failed", "stopped")
-RELEASED = {"released": "source.released", "rejected": "source.rejected"}
 
 
-def order(packet: Packet) -> str:
+def sequence(packet: Packet) -> str:
     """Step 5."""
     body = packet.body
-    timed: list[tuple[str, list[dict[str, Any]], str]] = [
-        ("events", body["events"], "created_at"),
-        ("sources", body["sources"], "created_at"),
-        ("drafts", body["drafts"], "created_at"),
-    ]
+    lists = ("events", "runs", "threads", "tool_calls", "sources", "artifacts", "drafts", "model_decisions")
+    timed = [(name, body[name], None if name == "tool_calls" else "created_at") for name in lists]
+    timed += [("messages", thread["messages"], "created_at") for thread in body["threads"]]
     for call in packet.calls:
         timed.append(("attempts", call.data["attempts"], "started_at"))
         timed.append(("receipts", call.data["receipts"], "created_at"))
         timed.append(("decisions", (call.data["approval"] or {"decisions": []})["decisions"], "decided_at"))
-    ids = [call.id for call in packet.calls]
-    demand(ids == sorted(set(ids)), "the calls are not in the order of their ids")
+    if body["order"]:
+        timed += _of_order(body["order"])
     latest = at(body["exported_at"]) + CLOCK_SKEW
     for name, items, key in timed:
         found = [one["id"] for one in items]
         demand(found == sorted(set(found)), f"the {name} are not in the order of their ids")
-        for one in items:
+        for one in items if key else ():
             moment = at(one[key])
             demand(abs(_time_of(one["id"]) - moment) <= ID_TOLERANCE, f"{one['id']} was not made when it says")
             demand(moment <= latest, f"{one['id']} is from after the export")
@@ -78,24 +66,37 @@ def order(packet: Packet) -> str:
     return f"{number(count, 'record')} in the order of ids that carry their times"
 
 
+def _of_order(order: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]], str | None]]:
+    ones = [order, order["offer"], order["checkout"], order["customer"], order["intake"], order["fulfilment"]]
+    found: list[tuple[str, list[dict[str, Any]], str | None]] = [("order", [one], "created_at") for one in ones if one]
+    found += [(name, order[name], "created_at") for name in ("revenue_events", "transfers")]
+    # A refund and a dispute say when Stripe made them; their ids say when we learned of them.
+    found += [(name, order[name], None) for name in ("refunds", "disputes")]
+    return [*found, ("stripe_events", order["stripe_events"], "received_at")]
+
+
 def events(packet: Packet) -> str:
-    """Step 14."""
-    found = packet.events
-    subjects = {call.id: "tool_call" for call in packet.calls} | {one["id"]: "source" for one in packet.body["sources"]}
-    subjects |= {packet.body["run"]["id"]: "run"} if packet.body["run"] else {}
+    """Step 15."""
+    found, body = packet.events, packet.body
+    subjects = {call.id: "tool_call" for call in packet.calls}
+    subjects |= {one["id"]: "source" for one in body["sources"]} | {one["id"]: "run" for one in body["runs"]}
+    subjects |= {one["id"]: "artifact" for one in body["artifacts"]} | {one["id"]: "thread" for one in body["threads"]}
+    subjects |= {one["id"]: "model_decision" for one in body["model_decisions"]}
+    if body["order"]:
+        subjects |= {body["order"]["id"]: "order", body["order"]["checkout"]["id"]: "checkout"}
     strange = [event["id"] for event in found if subjects.get(event["subject_id"]) != event["subject_kind"]]
     demand(not strange, f"{number(len(strange), 'event')} about nothing that is in this packet")
     demand({event["actor_kind"] for event in found} <= ACTOR_KINDS, "an event is by an unknown kind of actor")
     for call in packet.calls:
         mine = [event for event in found if event["subject_id"] == call.id]
-        _replay(call, sorted(mine, key=lambda event: (event["created_at"], event["id"])))
+        _replay(packet, call, packet.about(call.id))
         _check_decided(call, [event for event in mine if event["kind"] == "approval.decided"])
         _check_claims(call, mine)
         _check_ends(packet, call, mine)
     return f"{number(len(found), 'event')} that account for {number(len(packet.calls), 'call')} with all decisions and steps"
 
 
-def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
+def _replay(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
     """Follow the events from the proposal on: each must be possible where it stands, and lead to the state said."""
     demand(bool(mine) and mine[0]["kind"] == "tool_call.proposed", f"no event says that {call.name} was proposed")
     first, envelope = mine[0], call.envelope
@@ -105,7 +106,7 @@ def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
     demand(first["created_at"] == envelope["created_at"], f"{call.name} was not proposed when its envelope was made")
     by = {"kind": first["actor_kind"], "id": first["actor_id"]}
     demand(by == envelope["requester"], f"{call.name} was proposed by another than its envelope says")
-    state, approvals = "awaiting_approval" if call.is_external else "ready", 0
+    state, approvals = _first_state(packet, call), 0
     for event in mine[1:]:
         kind, facts = event["kind"], event["facts"]
         demand(kind != "tool_call.proposed", f"{call.name} was proposed twice")
@@ -120,6 +121,13 @@ def _replay(call: Call, mine: list[dict[str, Any]]) -> None:
             demand(is_fitting, f"{kind} of {call.name} by a {event['actor_kind'][:20]}")
             state = AFTER[kind]
     demand(state == call.data["state"], f"{call.name} is {call.data['state']}, and its events say {state}")
+
+
+def _first_state(packet: Packet, call: Call) -> str:
+    """Where a call stands when it was proposed: models judge an agent's mail before a person is asked."""
+    if is_judged(packet, call) and not packet.is_first_format:
+        return "proposed"
+    return "awaiting_approval" if call.is_external else "ready"
 
 
 def _check_decided(call: Call, decided: list[dict[str, Any]]) -> None:
@@ -169,7 +177,7 @@ def _check_claims(call: Call, mine: list[dict[str, Any]]) -> None:
 
 def _check_ends(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
     """The event of success names the receipt; a verification has its event; what was replaced names what replaced it."""
-    settled = call.receipts("sent", "draft")
+    settled = call.settled
     ends = [event for event in mine if event["kind"] == "tool_call.succeeded"]
     told = [(event["created_at"], event["facts"].get("receipt_sha256")) for event in ends]
     wanted = [(one["created_at"], one["sha256"]) for one in settled]
@@ -189,66 +197,6 @@ def _check_ends(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
 
 def _is_replacement(event: dict[str, Any], old: Call) -> bool:
     return bool(event["kind"] == "tool_call.superseded" and event["subject_id"] == old.id)
-
-
-def links(packet: Packet) -> str:
-    """Step 15."""
-    body, run = packet.body, packet.body["run"]
-    if body["kind"] == "tool_call":
-        demand([call.id for call in packet.calls] == [body["subject_id"]], "the packet is not about its one call")
-    else:
-        demand(run is not None and run["id"] == body["subject_id"], "the packet is not about its run")
-    run_id = run["id"] if run else None
-    for call in packet.calls:
-        envelope = call.envelope
-        demand(envelope["run_id"] == run_id, f"{call.name} belongs to another run")
-        demand(run is None or envelope["project_id"] == run["project_id"], f"{call.name} belongs to another project")
-        requester = envelope["requester"]
-        demand(requester["kind"] in ("user", "agent"), f"{call.name} was asked for by neither a person nor an agent")
-        is_own = requester["kind"] == "user" or run is None or requester["id"] == run_id
-        demand(is_own, f"{call.name} was asked for by the agent of another run")
-    if run is None:
-        demand(not body["sources"] and not body["drafts"], "sources and drafts without a run")
-        return "the call belongs to no run"
-    _check_run(run, [event for event in packet.events if event["subject_id"] == run_id])
-    for source in body["sources"]:
-        _check_source(source, [event for event in packet.events if event["subject_id"] == source["id"]])
-    return f"one run with {number(len(packet.calls), 'call')} and {number(len(body['sources']), 'source')}"
-
-
-def _check_run(run: dict[str, Any], mine: list[dict[str, Any]]) -> None:
-    told = sorted((e for e in mine if e["kind"] in RUN_STATES), key=lambda e: (e["created_at"], e["id"]))
-    demand(bool(told) and told[0]["kind"] == "run.queued", "no event says that the run was asked for")
-    first = told[0]
-    by_people = {event["kind"] for event in told if event["actor_kind"] != "system"}
-    demand(by_people <= {"run.queued", "run.stopped"}, "the run's own states are told by others than the system")
-    demand((first["actor_kind"], first["actor_id"]) == ("user", run["started_by"]), "another person started the run")
-    demand(first["facts"].get("goal_sha256") == sha256(run["goal"].encode()), "the run was given another goal")
-    demand(first["created_at"] == run["created_at"], "the run was not asked for when it says")
-    demand(RUN_STATES[told[-1]["kind"]] == run["state"], f"the run is {run['state']}, and its events say otherwise")
-    started = next((event["created_at"] for event in told if event["kind"] == "run.started"), None)
-    demand(started == run["started_at"], "the run did not start when it says")
-    finished = told[-1]["created_at"] if run["state"] in RUN_ENDS else None
-    demand(finished == run["finished_at"], "the run did not end when it says")
-
-
-def _check_source(source: dict[str, Any], mine: list[dict[str, Any]]) -> None:
-    where = f"the source {source['id']}"
-    added = [(event["created_at"], event["facts"]) for event in mine if event["kind"] == "source.added"]
-    said = {key: source[key] for key in ("origin", "sha256", "size_bytes")}
-    demand(added == [(source["created_at"], said)], f"{where} is not what its event says was taken in")
-    decided = [event for event in mine if event["kind"] in RELEASED.values()]
-    is_about = all(event["facts"] == {"sha256": source["sha256"]} for event in decided)
-    demand(is_about, f"{where} was decided on with another text")
-    wanted = RELEASED.get(source["release_state"])
-    demand(
-        [event["kind"] for event in decided] == ([wanted] if wanted else []), f"{where} was not {wanted} by a person"
-    )
-    people = [(event["actor_kind"], event["actor_id"], event["created_at"]) for event in decided]
-    person = ("user", source["decided_by"], source["decided_at"])
-    demand(people == ([person] if wanted else []), f"{where} was decided on by somebody else")
-    is_quarantined = source["release_state"] == "quarantined" and source["decided_by"] is None
-    demand(bool(wanted) or is_quarantined, f"{where} has an unknown release state")
 
 
 def _time_of(key: str) -> datetime:

@@ -20,13 +20,16 @@ REPLACED = ("Message-ID",)
 def read(raw: bytes, what: str) -> dict[str, Any]:
     """Addresses, subject, token, threading and every part; what cannot be read raises `Failed`.
 
-    Keys: the header names, each a list; and `parts`, a list of (type, file name, text or digest).
+    Keys: the header names, each a list; `parts`, a list of (type, file name, text or digest), and `attachments`, a
+    list of (type, file name, digest): a part that says that it is one, whatever its type.
     """
     try:
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
         found: dict[str, Any] = {name: _addresses(message, name) for name in ADDRESSES}
         found |= {name: [_words(value) for value in _values(message, name)] for name in TEXTS}
-        found["parts"] = [_part(part) for part in _leaves(message)]
+        leaves = _leaves(message)
+        found["parts"] = [_part(part) for part in leaves if not _is_attached(part)]
+        found["attachments"] = [_attachment(part) for part in leaves if _is_attached(part)]
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         # The standard library's parser raises many kinds of errors on malformed input.
         raise Failed(f"{what} cannot be read as a mail") from error
@@ -66,13 +69,24 @@ def _leaves(message: Message) -> list[Message]:
     return found
 
 
+def _is_attached(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment"
+
+
+def _attachment(part: Message) -> tuple[str, str, str]:
+    return part.get_content_type(), part.get_filename() or "", hashlib.sha256(_body(part)).hexdigest()
+
+
 def _part(part: Message) -> tuple[str, str, str]:
-    kind, data = part.get_content_type(), part.get_payload(decode=True)
-    body = data if isinstance(data, bytes) else b""
-    name = part.get_filename() or ""
+    kind, name = part.get_content_type(), part.get_filename() or ""
     if part.get_content_maintype() == "text":
-        return kind, name, body.decode(str(part.get_content_charset("us-ascii"))).replace("\r\n", "\n")
-    return kind, name, hashlib.sha256(body).hexdigest()
+        return kind, name, _body(part).decode(str(part.get_content_charset("us-ascii"))).replace("\r\n", "\n")
+    return kind, name, hashlib.sha256(_body(part)).hexdigest()
+
+
+def _body(part: Message) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
 
 
 def _addresses(message: Message, name: str) -> list[tuple[str, str]]:

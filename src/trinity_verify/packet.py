@@ -1,156 +1,24 @@
-"""The packet's shape, and one ToolCall of it as the steps see it. What has another shape is refused whole."""
+"""A packet of a known format, and one ToolCall of it as the steps see it. What has another shape is refused whole.
+
+There are two formats of the body. `trinity/packet/v2` is the one that is written; the first one, which held one
+run and knew neither orders nor models' decisions, is read as a v2 body with nothing in those places.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from trinity_verify.form import Failed, demand, parse, shaped, unbase64
+from trinity_verify.operations import EXTERNAL, OPERATIONS, TIERS, Operation
+from trinity_verify.shapes import BODY_V1, BODY_V2, RUN_V2
 
 FORMAT = "trinity/signed-packet/v1"
-BODY_FORMAT = "trinity/packet/v1"
-TIERS = ("read", "internal", "draft", "external", "money", "extreme")
-EXTERNAL = TIERS.index("external")
-
-DECISION = {
-    "id": "uuid",
-    "approver_id": "uuid",
-    "decision": "text",
-    "statement_b64": "base64",
-    "assertion_b64": ("base64",),
-    "decided_at": "time",
-}
-APPROVAL = {
-    "request_id": "uuid",
-    "envelope_digest": "digest",
-    "state": "text",
-    "quorum": "integer",
-    "created_at": "time",
-    "expires_at": "time",
-    "spent_at": ("time",),
-    "decisions": [DECISION],
-}
-ATTEMPT = {
-    "id": "uuid",
-    "act_n": "integer",
-    "lease_epoch": "integer",
-    "step_n": "integer",
-    "step": "text",
-    "intent": "object",
-    "started_at": "time",
-    "outcome": ("text",),
-    "result": ("object",),
-    "finished_at": ("time",),
-    "raw_b64": ("base64",),
-}
-RECEIPT = {
-    "id": "uuid",
-    "kind": "text",
-    "facts": "object",
-    "raw_b64": "base64",
-    "sha256": "digest",
-    "created_at": "time",
-}
-CALL = {
-    "id": "uuid",
-    "state": "text",
-    "proof_state": "text",
-    "operation": "text",
-    "envelope_b64": "base64",
-    "payload_b64": "base64",
-    "salt_b64": "base64",
-    "typed_payload_b64": "base64",
-    "approval": (APPROVAL,),
-    "attempts": [ATTEMPT],
-    "receipts": [RECEIPT],
-}
-RUN = {
-    "id": "uuid",
-    "project_id": "uuid",
-    "goal": "text",
-    "state": "text",
-    "started_by": "uuid",
-    "package_sha256": ("digest",),
-    "created_at": "time",
-    "started_at": ("time",),
-    "finished_at": ("time",),
-}
-SOURCE = {
-    "id": "uuid",
-    "origin": "text",
-    "sha256": "digest",
-    "size_bytes": "integer",
-    "release_state": "text",
-    "decided_by": ("uuid",),
-    "decided_at": ("time",),
-    "created_at": "time",
-}
-EVENT = {
-    "id": "uuid",
-    "kind": "text",
-    "actor_kind": "text",
-    "actor_id": "text",
-    "subject_kind": "text",
-    "subject_id": ("uuid",),
-    "facts_b64": "base64",
-    "created_at": "time",
-}
-BODY = {
-    "format": "text",
-    "account_id": "uuid",
-    "kind": "text",
-    "subject_id": "uuid",
-    "exported_at": "time",
-    "run": (RUN,),
-    "tool_calls": [CALL],
-    "sources": [SOURCE],
-    "drafts": [{"id": "uuid", "sha256": "digest", "created_at": "time"}],
-    "events": [EVENT],
-    "missing": ["text"],
-}
-ENVELOPE = {
-    "schema": "text",
-    "account_id": "uuid",
-    "project_id": "uuid",
-    "run_id": ("uuid",),
-    "tool_call_id": "uuid",
-    "requester": {"kind": "text", "id": "text"},
-    "provider": "text",
-    "operation": "text",
-    "resource": "object",
-    "mode": "text",
-    "endpoint": "text",
-    "tier": "text",
-    "quorum": "integer",
-    "idempotency_key": "text",
-    "payload_type": "text",
-    "payload_digest": "digest",
-    "typed_digest": "digest",
-    "operation_token": "text",
-    "not_before": ("time",),
-    "expires_at": "time",
-    "created_at": "time",
-    "policy_version": "text",
-    "nonce": "text",
-    "supersedes": ("uuid",),
-}
-STATEMENT = {
-    "schema": "text",
-    "account_id": "uuid",
-    "request_id": "uuid",
-    "tool_call_id": "uuid",
-    "envelope_digest": "digest",
-    "decision": "text",
-    "approver_id": "uuid",
-    "role": "text",
-    "reason_sha256": "digest",
-    "issued_at": "time",
-    "expires_at": "time",
-    "nonce": "text",
-}
+FIRST_FORMAT, BODY_FORMAT = "trinity/packet/v1", "trinity/packet/v2"
+FIRST_KINDS, KINDS = ("run", "tool_call"), ("run", "tool_call", "order")
 
 
 @dataclass
 class Call:
-    """One ToolCall. `envelope`, `typed` and `mail` are filled by the steps that have checked them."""
+    """One ToolCall. `envelope`, `typed`, `mail` and `fields` are filled by the steps that have checked them."""
 
     data: dict[str, Any]
     envelope_bytes: bytes
@@ -160,6 +28,7 @@ class Call:
     envelope: dict[str, Any] = field(default_factory=dict)
     typed: dict[str, Any] = field(default_factory=dict)
     mail: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -172,14 +41,27 @@ class Call:
         return f"{self.data['operation'][:40]} {self.id}"
 
     @property
+    def operation(self) -> Operation:
+        """What this verifier knows of its operation; `Failed` where it knows none."""
+        known = OPERATIONS.get(self.data["operation"])
+        if known is None:
+            raise Failed(f"this verifier does not know the operation of {self.name}")
+        return known
+
+    @property
     def is_external(self) -> bool:
         """Whether its tier needs people."""
         return TIERS.index(self.envelope["tier"]) >= EXTERNAL
 
     @property
-    def acts(self) -> list[dict[str, Any]]:
-        """The attempts that wrote to the provider, in order."""
-        return [one for one in self.data["attempts"] if one["step"] != "reconcile"]
+    def state(self) -> str:
+        """Where the packet says that it stands."""
+        return str(self.data["state"])
+
+    @property
+    def settled(self) -> list[dict[str, Any]]:
+        """The receipts that say that it happened, in order."""
+        return self.receipts(*{one.receipt for one in OPERATIONS.values()})
 
     def receipts(self, *kinds: str) -> list[dict[str, Any]]:
         """The receipts of these kinds, in order."""
@@ -188,20 +70,57 @@ class Call:
 
 @dataclass
 class Packet:
-    """A packet of the known shape. `events` are the body's, each with its parsed `facts`."""
+    """A packet of a known shape. `body` is in the newest format; `events` are its, each with its parsed `facts`."""
 
     body: dict[str, Any]
     calls: list[Call]
     events: list[dict[str, Any]]
 
+    @property
+    def is_first_format(self) -> bool:
+        """Whether it was written before models' decisions were kept."""
+        return bool(self.body["format"] == FIRST_FORMAT)
+
+    def about(self, subject_id: str) -> list[dict[str, Any]]:
+        """The events about one thing, in the order in which they happened."""
+        mine = [event for event in self.events if event["subject_id"] == subject_id]
+        return sorted(mine, key=lambda event: (event["created_at"], event["id"]))
+
+    def call(self, call_id: object) -> Call | None:
+        """The ToolCall with this id, if it is in this packet."""
+        return next((one for one in self.calls if one.id == call_id), None)
+
+    def find(self, part: str, record_id: object) -> dict[str, Any] | None:
+        """The record with this id in one of the body's lists, if it is there."""
+        return next((one for one in self.body[part] if one["id"] == record_id), None)
+
 
 def shape_packet(body: Any) -> Packet:
     """The packet, or `Failed` where its shape is another."""
-    shaped(body, BODY, "body")
-    demand(body["format"] == BODY_FORMAT, "the body's format is not known to this verifier")
-    demand(body["kind"] in ("run", "tool_call"), "the body's kind is not known to this verifier")
-    calls = [_call(data) for data in body["tool_calls"]]
-    return Packet(body, calls, [event | {"facts": _facts(event)} for event in body["events"]])
+    demand(type(body) is dict, "the body is not an object")
+    is_first = body.get("format") == FIRST_FORMAT
+    shaped(body, BODY_V1 if is_first else BODY_V2, "body")
+    demand(is_first or body["format"] == BODY_FORMAT, "the body's format is not known to this verifier")
+    demand(body["kind"] in (FIRST_KINDS if is_first else KINDS), "the body's kind is not known to this verifier")
+    found = _lifted(body) if is_first else body
+    calls = [_call(data) for data in found["tool_calls"]]
+    return Packet(found, calls, [event | {"facts": _facts(event)} for event in found["events"]])
+
+
+def _lifted(body: dict[str, Any]) -> dict[str, Any]:
+    """A body of the first format in the places of the newest."""
+    run = body["run"]
+    nothing = dict.fromkeys(RUN_V2)
+    return {key: value for key, value in body.items() if key != "run"} | {
+        "order": None,
+        "runs": [nothing | {"kind": "outreach"} | run] if run else [],
+        "threads": [],
+        "artifacts": [],
+        "model_decisions": [],
+        "tool_calls": [one | {"subject_id": None} for one in body["tool_calls"]],
+        "sources": [one | {"contact_id": None} for one in body["sources"]],
+        "drafts": [one | {"run_id": run["id"] if run else None} for one in body["drafts"]],
+    }
 
 
 def _call(data: dict[str, Any]) -> Call:

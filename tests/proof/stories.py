@@ -8,7 +8,7 @@ from trinity import agency, gateway, sources
 from trinity.gateway import Proposal, Proposed
 from trinity.kit.actor import Actor
 from trinity.proof import Signer, build_packet
-from trinity.proof.store import Kind
+from trinity.proof.graph import Kind
 
 
 async def send(world: World, key: str = "key-1", **changes: object) -> Proposed:

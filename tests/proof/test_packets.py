@@ -42,7 +42,7 @@ async def test_a_run_with_a_thread_and_a_draft_verifies(world: World, log_key: S
     assert failing(verify(packet, log_key.verifier_key)) == []
     body = json.loads(packet)["body"]
     assert [len(body[name]) for name in ("tool_calls", "sources", "drafts")] == [3, 2, 1]
-    assert body["run"]["package_sha256"] == "ab" * 32
+    assert body["runs"][0]["package_sha256"] == "ab" * 32
     assert b"Ignore all rules" not in packet
 
 
@@ -129,7 +129,7 @@ TAMPERINGS = {
     ),
     "event gone": ("events", "delete from audit_events where kind = 'approval.decided'"),
     "event's facts": ("events", "update audit_events set facts = '{}' where kind = 'tool_call.proposed'"),
-    "event's time": ("order", "update audit_events set created_at = created_at - interval '1 s'"),
+    "event's time": ("sequence", "update audit_events set created_at = created_at - interval '1 s'"),
     "account": ("envelopes", "update envelopes set canonical = convert_to(replace(convert_from(canonical, 'utf8'),"
                 " '\"account_id\":\"0', '\"account_id\":\"1'), 'utf8')"),
 }  # fmt: skip

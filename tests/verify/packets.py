@@ -6,72 +6,10 @@ that can be recomputed is, and what remains wrong is what the verifier has to fi
 """
 
 import base64
-import hashlib
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import rfc8785
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-START = datetime(2026, 11, 1, 9, 0, 0, 250_000, UTC)
-TOKEN = "0123456789abcdef0123"
-SALT = bytes(range(32))
-NAME = "proof.example/log"
-KEY = Ed25519PrivateKey.from_private_bytes(b"a key of tests, not of anything.")
-
-type Json = dict[str, Any]
-
-
-def verifier_key(key: Ed25519PrivateKey = KEY, name: str = NAME) -> str:
-    """The verifier key text, as C2SP signed-note writes it."""
-    material = b"\x01" + key.public_key().public_bytes_raw()
-    return f"{name}+{key_id(key, name).hex()}+{base64.b64encode(material).decode()}"
-
-
-def key_id(key: Ed25519PrivateKey = KEY, name: str = NAME) -> bytes:
-    """The first four bytes of SHA-256(name, newline, 0x01, public key)."""
-    return hashlib.sha256(name.encode() + b"\n\x01" + key.public_key().public_bytes_raw()).digest()[:4]
-
-
-def note_over(body: Json, key: Ed25519PrivateKey = KEY, name: str = NAME) -> str:
-    """The signed note over a body."""
-    text = f"trinity/packet/v1\n{sha256(dumps(body))}\n"
-    mark = base64.b64encode(key_id(key, name) + key.sign(text.encode())).decode()
-    return f"{text}\n— {name} {mark}\n"
-
-
-def signed(body: Json, note: str | None = None) -> bytes:
-    """The file."""
-    return dumps({"format": "trinity/signed-packet/v1", "body": body, "note": note or note_over(body)})
-
-
-def dumps(value: Any) -> bytes:
-    """RFC 8785."""
-    return rfc8785.dumps(value)
-
-
-def sha256(data: bytes) -> str:
-    """Lower-case hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def b64(data: bytes) -> str:
-    """Standard base64."""
-    return base64.b64encode(data).decode()
-
-
-def after(seconds: float) -> str:
-    """A moment of the story."""
-    return (START + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def uid(moment: str, number: int) -> str:
-    """A UUIDv7 of a moment."""
-    millis = int(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp() * 1000 + 0.5)
-    text = f"{millis:012x}7{number:03x}8{number:015x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
+from tests.verify.signing import SALT, TOKEN, Json, after, b64, dumps, merged, second_of, sha256, uid
 
 ACCOUNT = uid(after(-9_000), 1)
 OWNER = uid(after(-8_000), 2)
@@ -82,14 +20,6 @@ DRAFT = uid(after(5), 6)
 CALL = uid(after(10), 7)
 REQUEST = uid(after(10), 8)
 GOAL = "Write to Ada."
-
-
-def merged(one: Json, *changes: Any) -> Json:
-    """One object with others laid over it."""
-    found = dict(one)
-    for change in changes:
-        found.update(change)
-    return found
 
 
 def mail_bytes(*, to: str = "ada@customer.example", subject: str = "Your website", text: str = "Dear Ada,") -> bytes:
@@ -129,6 +59,7 @@ def make_body(**changed: Any) -> Json:
     receipts = _receipts(envelope, changed.get("sent_payload", payload), changed)
     call = {
         "id": CALL,
+        "subject_id": None,
         "state": "succeeded",
         "proof_state": "pending_receipt",
         "operation": "gmail.send",
@@ -141,16 +72,20 @@ def make_body(**changed: Any) -> Json:
         "receipts": receipts,
     } | changed.get("call", {})
     body = {
-        "format": "trinity/packet/v1",
+        "format": "trinity/packet/v2",
         "account_id": ACCOUNT,
         "kind": "run",
         "subject_id": RUN,
         "exported_at": after(120),
-        "run": _run() | changed.get("run", {}),
+        "order": None,
+        "runs": [_run() | changed.get("run", {})],
+        "threads": [],
         "tool_calls": [call],
         "sources": [_source() | changed.get("source", {})],
-        "drafts": [{"id": DRAFT, "sha256": sha256(b"Dear Ada,"), "created_at": after(5)}],
-        "events": _events(envelope, approval, receipts, changed),
+        "artifacts": [],
+        "drafts": [{"id": DRAFT, "run_id": RUN, "sha256": sha256(b"Dear Ada,"), "created_at": after(5)}],
+        "model_decisions": judgements(payload, changed),
+        "events": _events(payload, envelope, approval, receipts, changed),
         "missing": ["There is no transparency log yet."],
     }
     return merged(body, changed.get("body", {}))
@@ -293,10 +228,55 @@ def receipt(kind: str, second: int, facts: Json, raw: bytes) -> Json:
     }
 
 
+CLEAN: dict[str, Json] = {
+    "copy_safety": {"verdict": "safe", "dangers": []},
+    "qa": {"verdict": "pass", "faults": []},
+    "score": {"score": 70},
+}
+"""What each route's model answers where nothing is wrong."""
+
+
+def judged(payload: bytes, number: int, route: str, second: float = 11, **changes: Any) -> Json:
+    """A model's decision about the mail: it may go. `said` is what the model answered, where that is something else."""
+    verdict = changes.get("verdict", {"reasons": ["It is plain."], **CLEAN[route]})
+    answer = {"choices": [{"message": {"content": dumps(changes.pop("said", verdict)).decode()}}]}
+    return {
+        "id": uid(after(second), number),
+        "run_id": RUN,
+        "tool_call_id": CALL,
+        "subject_id": None,
+        "route": route,
+        "provider": "nvidia",
+        "model": "nemotron",
+        "input_sha256": sha256(payload),
+        "request_sha256": sha256(b"request"),
+        "response_b64": b64(dumps(answer)),
+        "verdict": verdict,
+        "outcome": "passed",
+        "failure": None,
+        "created_at": after(second),
+    } | changes
+
+
+def judgements(payload: bytes, changed: Json) -> list[Json]:
+    """What models decided about the mail, in order."""
+    return list(changed.get("judged", [judged(payload, 1, "copy_safety"), judged(payload, 2, "qa")]))
+
+
+def decided(one: Json) -> Json:
+    """The facts of the event of a model's decision."""
+    return {key: one[key] for key in ("route", "outcome", "input_sha256", "failure") if one[key] is not None}
+
+
 def _run() -> Json:
     return {
         "id": RUN,
         "project_id": PROJECT,
+        "kind": "outreach",
+        "contact_id": None,
+        "order_id": None,
+        "thread_id": None,
+        "held_for_id": None,
         "goal": GOAL,
         "state": "completed",
         "started_by": OWNER,
@@ -310,6 +290,7 @@ def _run() -> Json:
 def _source() -> Json:
     return {
         "id": SOURCE,
+        "contact_id": None,
         "origin": "operator",
         "sha256": sha256(b"We look after websites."),
         "size_bytes": 23,
@@ -320,7 +301,7 @@ def _source() -> Json:
     }
 
 
-def _events(envelope: bytes, approval: Json | None, receipts: list[Json], changed: Json) -> list[Json]:
+def _events(payload: bytes, envelope: bytes, approval: Json | None, receipts: list[Json], changed: Json) -> list[Json]:
     numbers = count(100)
 
     def event(second: float, kind: str, actor: tuple[str, str], subject: tuple[str, str], facts: Json) -> Json:
@@ -349,6 +330,16 @@ def _events(envelope: bytes, approval: Json | None, receipts: list[Json], change
         event(0, "run.queued", owner, run, {"goal_sha256": sha256(GOAL.encode())}),
         event(1, "run.started", worker, run, {}),
         event(10, "tool_call.proposed", ("agent", RUN), call, bound),
+        *(
+            event(
+                second_of(one["created_at"]),
+                "model.decided",
+                ("system", "modelrouter"),
+                ("model_decision", one["id"]),
+                decided(one),
+            )
+            for one in judgements(payload, changed)
+        ),
         event(12, "run.waiting", worker, run, {}),
         event(50, "tool_call.claimed", gateway, call, {"envelope_digest": digest, "act_n": 1, "lease_epoch": 1}),
         event(53, "tool_call.succeeded", gateway, call, {"receipt_sha256": settled[0] if settled else None}),
@@ -359,7 +350,6 @@ def _events(envelope: bytes, approval: Json | None, receipts: list[Json], change
     for one in (approval or {"decisions": []})["decisions"]:
         statement = sha256(base64.b64decode(one["statement_b64"]))
         facts = {"decision": one["decision"], "envelope_digest": digest, "statement_sha256": statement}
-        at = (datetime.strptime(one["decided_at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) - START).total_seconds()
-        found.append(event(at, "approval.decided", ("user", one["approver_id"]), call, facts))
+        found.append(event(second_of(one["decided_at"]), "approval.decided", ("user", one["approver_id"]), call, facts))
     kept = [one for one in found if one["kind"] not in changed.get("without_events", ())]
     return sorted(kept, key=lambda one: str(one["id"]))

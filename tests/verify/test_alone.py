@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import trinity_verify
-from tests.verify.packets import ACCOUNT, RUN, make_body, signed, verifier_key
+from tests.verify.packets import ACCOUNT, RUN, make_body
+from tests.verify.signing import signed, verifier_key
 from trinity_verify.__main__ import main
 
 ALLOWED = {"trinity_verify", "rfc8785", "cryptography", "_cffi_backend"}
@@ -77,7 +78,7 @@ def test_it_verifies_alone(alone: Path, packet: Path, key: Path) -> None:
     assert ended.returncode == 0
     said = json.loads(ended.stdout)
     assert (said["overall"], said["kind"], said["subject_id"]) == ("verified", "run", RUN)
-    assert [one["n"] for one in said["steps"]] == list(range(1, 18))
+    assert [one["n"] for one in said["steps"]] == list(range(1, 23))
 
 
 def test_its_source_imports_nothing_else() -> None:
@@ -112,7 +113,7 @@ def test_with_the_key_it_exits_0_and_says_what_is_missing(
 ) -> None:
     assert main([str(packet), "--key", str(key)]) == 0
     said = capsys.readouterr().out
-    assert "16  missing  log" in said
+    assert "21  missing  log" in said
     assert "the packet says: There is no transparency log yet." in said
     assert said.splitlines()[-1] == f"verified (run {RUN})"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.verify.packets import mail_bytes, make_body, sha256, signed, verifier_key
+from tests.verify.packets import mail_bytes, make_body
+from tests.verify.signing import sha256, signed, verifier_key
 
 PAGE = Path(__file__).parents[2] / "docs" / "verify.md"
 TOOLS = ("sh", "jq", "base64", "sha256sum", "openssl")
@@ -33,7 +34,7 @@ def test_the_commands_check_a_valid_packet(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     lines = [line.removesuffix("  -") for line in ended.stdout.splitlines()]
     digest = lines[0]
-    assert lines[:3] == [digest, "trinity/packet/v1", digest]
+    assert lines[:3] == [digest, "trinity/packet/v2", digest]
     assert "Verified Successfully" in lines[3]
     assert lines[4] == lines[5]
     envelope = sha256((tmp_path / "envelope.json").read_bytes())
@@ -51,6 +52,6 @@ def test_the_commands_see_a_body_that_was_changed(tmp_path: Path) -> None:
 
 
 def test_the_commands_see_a_note_that_was_changed(tmp_path: Path) -> None:
-    ended = run_page(tmp_path, signed(make_body()).replace(b'"note":"trinity/packet/v1', b'"note":"trinity/packet/v2'))
+    ended = run_page(tmp_path, signed(make_body()).replace(b'"note":"trinity/packet/v2', b'"note":"trinity/packet/v1'))
     assert ended.returncode != 0
     assert "Verified Successfully" not in ended.stdout

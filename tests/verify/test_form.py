@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.verify.packets import KEY, NAME, make_body, note_over, signed, verifier_key
+from tests.verify.packets import make_body
+from tests.verify.signing import KEY, NAME, note_over, signed, verifier_key
 from trinity_verify import form, verify
 from trinity_verify.form import Failed
 
@@ -139,5 +140,7 @@ def test_a_valid_packet_by_another_key_or_name_fails_and_without_a_key_is_self_c
 
 def test_a_forged_body_without_a_key_is_not_even_self_consistent() -> None:
     body = make_body()
-    assert verify(signed(body | {"exported_at": body["run"]["created_at"]}, note_over(body)), None).overall == "failed"
+    assert (
+        verify(signed(body | {"exported_at": body["runs"][0]["created_at"]}, note_over(body)), None).overall == "failed"
+    )
     assert NAME in note_over(body)

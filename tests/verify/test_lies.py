@@ -8,25 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.verify.packets import (
-    ACCOUNT,
-    CALL,
-    OWNER,
-    PROJECT,
-    RUN,
-    TOKEN,
-    after,
-    attempt,
-    b64,
-    dumps,
-    mail_bytes,
-    make_body,
-    sha256,
-    signed,
-    typed_payload,
-    uid,
-    verifier_key,
-)
+from tests.verify.packets import ACCOUNT, CALL, OWNER, PROJECT, RUN, attempt, mail_bytes, make_body, typed_payload
+from tests.verify.signing import TOKEN, after, b64, dumps, sha256, signed, uid, verifier_key
 from trinity_verify import verify
 
 OTHER = uid(after(-5_000), 77)
@@ -98,7 +81,7 @@ LIES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "another provider": ("tiers", {"envelope": {"provider": "stripe"}}),
     "an unknown operation": (
-        "tiers",
+        "payloads",
         {"envelope": {"operation": "gmail.forward"}, "call": {"operation": "gmail.forward"}},
     ),
     "there is no approval": ("approvals", {"approval": None}),
@@ -199,10 +182,12 @@ LIES: dict[str, tuple[str, dict[str, Any]]] = {
     "nobody released the source": ("links", {"without_events": ("source.released",)}),
     "the source is called quarantined": ("links", {"source": {"release_state": "quarantined", "decided_by": None}}),
     "the agent of another run asked": ("links", {"envelope": {"requester": {"kind": "agent", "id": OTHER}}}),
-    "the export is older than what it holds": ("order", {"body": {"exported_at": after(-400)}}),
+    "the export is older than what it holds": ("sequence", {"body": {"exported_at": after(-400)}}),
     "another account's packet": ("envelopes", {"body": {"account_id": OTHER}}),
-    "an unknown format": ("format", {"body": {"format": "trinity/packet/v2"}}),
-    "an unknown kind": ("format", {"body": {"kind": "order"}}),
+    "an unknown format": ("format", {"body": {"format": "trinity/packet/v3"}}),
+    "the format of another age": ("format", {"body": {"format": "trinity/packet/v1"}}),
+    "an unknown kind": ("format", {"body": {"kind": "story"}}),
+    "the packet is about an order that is not there": ("purchase", {"body": {"kind": "order"}}),
     "a time without microseconds": ("format", {"body": {"exported_at": "2026-11-01T09:02:00Z"}}),
     "an id that is no id": ("format", {"body": {"subject_id": "1"}}),
 }

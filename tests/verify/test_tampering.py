@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.verify.packets import KEY, b64, make_body, note_over, signed, verifier_key
+from tests.verify.packets import make_body
+from tests.verify.signing import KEY, b64, note_over, signed, verifier_key
 from trinity_verify import STEPS, Verdict, verify
 
 VALID_BODY = make_body()
@@ -26,7 +27,8 @@ type Path = tuple[str | int, ...]
 FREE = (
     r"exported_at",
     r"missing\.0",
-    r"run\.package_sha256",
+    r"runs\.0\.package_sha256",
+    r"model_decisions\.\d\.(id|provider|model|request_sha256|response_b64)",
     r"drafts\.0\.(id|sha256|created_at)",
     r"tool_calls\.0\.proof_state",  # what the database said when the packet was made
     r"tool_calls\.0\.(attempts|receipts|approval\.decisions)\.\d\.id",

@@ -1,6 +1,6 @@
-"""The proof packet: what stands in the database about a run or a ToolCall, as one signed file.
+"""The proof packet: what stands in the database about an order, a run or a ToolCall, as one signed file.
 
-    {"body": {…}, "format": "trinity/signed-packet/v1", "note": "trinity/packet/v1\\n<digest>\\n\\n— name …\\n"}
+    {"body": {…}, "format": "trinity/signed-packet/v1", "note": "trinity/packet/v2\\n<digest>\\n\\n— name …\\n"}
 
 The file is RFC 8785 canonical JSON; the note is a C2SP signed note over the SHA-256 of the body's canonical
 bytes. Bytes that were digested or signed are carried as base64 of what is stored, never written anew. The
@@ -11,31 +11,26 @@ exported as it stands, so that the verifier can say so; what there is not, `miss
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
-from trinity import agency, approvals, audit, effects, sources
+from trinity import agency, approvals, audit, effects
+from trinity.crm.evidence import ThreadRecord
 from trinity.errors import Refused
 from trinity.kit.canonical import Json, canonical_bytes, check, digest_hex, rfc3339
-from trinity.proof.graph import CallGraph, Graph, read_graph
+from trinity.modelrouter.evidence import DecisionRecord
+from trinity.proof.graph import CallGraph, Kind, read_graph
 from trinity.proof.keys import Signer
+from trinity.proof.missing import missing_of
+from trinity.sources.evidence import ArtifactRecord, SourceRecord
 from trinity.store.database import Tx
 
 FORMAT = "trinity/signed-packet/v1"
-BODY_FORMAT = "trinity/packet/v1"
+BODY_FORMAT = "trinity/packet/v2"
 PACKET_BYTES_MAX = 64 * 1024 * 1024
 
-ALWAYS_MISSING = (
-    "There is no transparency log yet: no inclusion proof and no checkpoint are in this packet.",
-    "No outside witness has seen this packet: the holder of the log key could have written another history.",
-    "Incidents, the agent's own reasons and the model's answers are not in this packet.",
-)
 
-
-async def build_packet(
-    tx: Tx, kind: Literal["run", "tool_call"], subject_id: UUID, signer: Signer, now: datetime
-) -> bytes:
-    """The signed packet of a run or a ToolCall of this account, ready to be written to a file.
+async def build_packet(tx: Tx, kind: Kind, subject_id: UUID, signer: Signer, now: datetime) -> bytes:
+    """The signed packet of an order, a run or a ToolCall of this account, ready to be written to a file.
 
     Raises `NotFound`; `Refused` with code `busy` (try again) or `too_large`.
     """
@@ -46,12 +41,16 @@ async def build_packet(
         "kind": kind,
         "subject_id": str(subject_id),
         "exported_at": rfc3339(now),
-        "run": _run(graph.run) if graph.run else None,
+        "order": graph.order.data if graph.order else None,
+        "runs": [_run(one) for one in graph.runs],
+        "threads": [_thread(one) for one in graph.threads],
         "tool_calls": [_call(one) for one in graph.calls],
         "sources": [_source(one) for one in graph.sources],
+        "artifacts": [_artifact(one) for one in graph.artifacts],
         "drafts": [_draft(one) for one in graph.drafts],
+        "model_decisions": [_model_decision(one) for one in graph.decisions],
         "events": [_event(one) for one in graph.events],
-        "missing": [*_missing(graph)],
+        "missing": [*missing_of(graph)],
     }
     note = signer.sign(f"{BODY_FORMAT}\n{digest_hex(canonical_bytes(body))}\n")
     packet = canonical_bytes({"format": FORMAT, "body": body, "note": note})
@@ -63,6 +62,7 @@ async def build_packet(
 def _call(one: CallGraph) -> Json:
     return {
         "id": str(one.call.id),
+        "subject_id": _id(one.subject_id),
         "state": one.call.state,
         "proof_state": one.call.proof_state,
         "operation": one.call.operation,
@@ -133,7 +133,12 @@ def _run(run: agency.Run) -> Json:
         "project_id": str(run.project_id),
         "goal": run.goal,
         "state": run.state,
-        "started_by": str(run.started_by) if run.started_by else None,
+        "kind": run.kind,
+        "contact_id": _id(run.contact_id),
+        "order_id": _id(run.order_id),
+        "thread_id": _id(run.thread_id),
+        "held_for_id": _id(run.held_for_id),
+        "started_by": _id(run.started_by),
         "package_sha256": run.package_sha256,
         "created_at": rfc3339(run.created_at),
         "started_at": _at(run.started_at),
@@ -141,21 +146,73 @@ def _run(run: agency.Run) -> Json:
     }
 
 
-def _source(one: sources.Source) -> Json:
+def _source(one: SourceRecord | ArtifactRecord) -> dict[str, Json]:
     return {
         "id": str(one.id),
+        "contact_id": _id(one.contact_id),
         "origin": one.origin,
         "sha256": one.sha256,
         "size_bytes": one.size_bytes,
         "release_state": one.release_state,
-        "decided_by": str(one.decided_by) if one.decided_by else None,
+        "decided_by": _id(one.decided_by),
         "decided_at": _at(one.decided_at),
         "created_at": rfc3339(one.created_at),
     }
 
 
+def _artifact(one: ArtifactRecord) -> Json:
+    more: dict[str, Json] = {
+        "media_type": one.media_type,
+        "run_id": _id(one.run_id),
+        "source_id": _id(one.source_id),
+    }
+    return _source(one) | more
+
+
+def _thread(one: ThreadRecord) -> Json:
+    return {
+        "id": str(one.id),
+        "contact_id": _id(one.contact_id),
+        "provider_thread_id": one.provider_thread_id,
+        "created_at": rfc3339(one.created_at),
+        "messages": [
+            {
+                "id": str(message.id),
+                "direction": message.direction,
+                "kind": message.kind,
+                "provider_message_id": message.provider_message_id,
+                "wire_message_id": message.wire_message_id,
+                "source_id": _id(message.source_id),
+                "tool_call_id": _id(message.tool_call_id),
+                "created_at": rfc3339(message.created_at),
+            }
+            for message in one.messages
+        ],
+    }
+
+
 def _draft(one: agency.Draft) -> Json:
-    return {"id": str(one.id), "sha256": one.sha256, "created_at": rfc3339(one.created_at)}
+    created_at = rfc3339(one.created_at)
+    return {"id": str(one.id), "run_id": str(one.run_id), "sha256": one.sha256, "created_at": created_at}
+
+
+def _model_decision(one: DecisionRecord) -> Json:
+    return {
+        "id": str(one.id),
+        "run_id": _id(one.run_id),
+        "tool_call_id": _id(one.tool_call_id),
+        "subject_id": _id(one.subject_id),
+        "route": one.route,
+        "provider": one.provider,
+        "model": one.model,
+        "input_sha256": one.input_sha256,
+        "request_sha256": one.request_sha256,
+        "response_b64": _b64(one.response),
+        "verdict": _facts(one.verdict) if one.verdict is not None else None,
+        "outcome": one.outcome,
+        "failure": one.failure,
+        "created_at": rfc3339(one.created_at),
+    }
 
 
 def _event(one: audit.Event) -> Json:
@@ -166,41 +223,10 @@ def _event(one: audit.Event) -> Json:
         "actor_kind": one.actor_kind,
         "actor_id": one.actor_id,
         "subject_kind": one.subject_kind,
-        "subject_id": str(one.subject_id) if one.subject_id else None,
+        "subject_id": _id(one.subject_id),
         "facts_b64": _b64(one.facts_bytes),
         "created_at": rfc3339(one.created_at),
     }
-
-
-def _missing(graph: Graph) -> list[str]:
-    """Sentences about what is not here, the general ones first."""
-    found = [*ALWAYS_MISSING]
-    if graph.run is None:
-        found.append("No run belongs to this call.")
-    else:
-        found.append("Sources, drafts and the agent's package are here by their digests only.")
-        if graph.run.package_sha256 is None:
-            found.append("The digest of what the agent was told is missing.")
-    for one in graph.calls:
-        found += _missing_of(one)
-    if any(isinstance(event.facts, dict) and "private_commitment" in event.facts for event in graph.events):
-        found.append("The private parts of events are here by their commitments only.")
-    return found
-
-
-def _missing_of(one: CallGraph) -> list[str]:
-    found = []
-    name = f"{one.call.operation} {one.call.id}"
-    kinds = {receipt.kind for receipt in one.receipts}
-    if any(decision.assertion is None for decision in one.decisions):
-        found.append(f"A decision on {name} carries no passkey assertion: only a sandbox endpoint needs none.")
-    if one.call.state in ("executing", "in_doubt"):
-        found.append(f"What became of {name} is not known yet.")
-    if one.call.state == "succeeded" and "provider_record" not in kinds:
-        found.append(f"The provider's own record of {name} is missing.")
-    if one.call.state == "succeeded" and "verification" not in kinds:
-        found.append(f"{name} was not compared with the provider's record yet.")
-    return found
 
 
 def _facts(value: Mapping[str, object]) -> Json:
@@ -209,6 +235,10 @@ def _facts(value: Mapping[str, object]) -> Json:
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
+
+
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
 
 
 def _at(moment: datetime | None) -> str | None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from trinity.kit.ids import uuid7
+from trinity.proof.graph import Kind
 from trinity.store.database import Tx
 
-type Kind = Literal["run", "tool_call"]
+TOPICS: dict[Kind, str] = {"run": "run", "tool_call": "call", "order": "order"}
+"""What pages that show a packet's subject listen for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,12 @@ async def store_packet(tx: Tx, kind: Kind, subject_id: UUID, body: bytes, verdic
             "now": now,
         },
     )
-    topic = f"run:{subject_id}" if kind == "run" else f"call:{subject_id}"
-    tx.notify(topic, "sent")
+    tx.notify(f"{TOPICS[kind]}:{subject_id}", "sent")
     return packet_id
 
 
 async def latest_packet(tx: Tx, kind: Kind, subject_id: UUID) -> StoredPacket | None:
-    """The newest packet of a run or a ToolCall, or None."""
+    """The newest packet of an order, a run or a ToolCall, or None."""
     row = await tx.one(
         "select id, kind, subject_id, body, verdict, created_at from packets"
         " where kind = %(kind)s and subject_id = %(subject)s order by id desc limit 1",
