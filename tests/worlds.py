@@ -13,7 +13,9 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from tests.paid import Shop
 from tests.postgres import TestServer
+from tests.sandbox.stripe.standin import StandIn
 from tests.world import World, make_world, stand_in
 from trinity.accounts import passwords
 from trinity.kit import barriers
@@ -83,3 +85,22 @@ async def open_world(
 async def world(open_world: Callable[..., Awaitable[World]]) -> World:
     """One account with a mailbox, an owner and a project."""
     return await open_world()
+
+
+@pytest.fixture(scope="module")
+def stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A Stripe stand-in of a whole module; its books grow, each world has an account of its own."""
+    made = StandIn(tmp_path_factory.mktemp("stripe"))
+    made.start()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+async def shop(open_world: Callable[..., Awaitable[World]], gmail_url: str, stripe: StandIn) -> AsyncIterator[Shop]:
+    """A world that is connected to Stripe, and no fault waiting."""
+    world = await open_world(TRINITY_SANDBOX_ENDPOINTS=f"{gmail_url},{stripe.base_url}")
+    made = Shop(world, stripe, stripe.caller())
+    await made.connect()
+    yield made
+    stripe.control("faults", clear=True)

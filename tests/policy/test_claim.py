@@ -118,6 +118,7 @@ def facts(bound: Envelope | None = None, **changes: Any) -> ClaimFacts:
         "aliases": ("c@b.example",),
         "endpoint_now": "http://127.0.0.1:8001",
         "mode_now": "sandbox",
+        "order": None,
         "tier_now": "external",
         "quorum_now": 1,
         "policy_version_now": "v1",
@@ -338,7 +339,7 @@ HARMLESS = {
 
 
 def test_the_property_below_knows_every_fact() -> None:
-    assert set(STRANGE) | {"columns"} == {one.name for one in fields(ClaimFacts)}
+    assert set(STRANGE) | {"columns", "order"} == {one.name for one in fields(ClaimFacts)}
 
 
 @settings(max_examples=300)

@@ -12,6 +12,8 @@ from trinity import approvals, audit, effects
 from trinity.accounts import Permission, may
 from trinity.errors import Reason
 from trinity.gateway.bind import tier_of
+from trinity.gateway.drivers.refunding import EARLIER, OUTSIDE
+from trinity.gateway.drivers.refunding import OPERATION as REFUND
 from trinity.gateway.endings import end
 from trinity.gateway.house import House
 from trinity.gateway.operations import OPERATIONS
@@ -20,20 +22,18 @@ from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
 from trinity.policy import POLICIES, ClaimFacts, Decision, adjudicate
 from trinity.policy.claim import POLICY_VERSION
+from trinity.policy.money import OrderFacts
 from trinity.store.database import Row, Tx
 
-READ = """
+READ = f"""
     select t.*, e.digest as stored_digest, coalesce(e.canonical, '') as canonical, coalesce(e.payload, '') as payload,
            coalesce(e.salt, '') as salt, coalesce(e.typed_payload, '') as typed_payload,
            k.typed_digest as key_typed_digest,
            r.id as request_id, r.state as request_state, r.envelope_digest as request_digest,
            r.expires_at as request_expires_at, run.state as run_state,
            i.state as integration_state, i.address, i.aliases, i.endpoint,
-           coalesce((
-               select sum(o.amount_minor) from tool_calls o where o.account_id = t.account_id
-                   and o.subject_id = t.subject_id and o.operation = t.operation and o.id < t.id
-                   and o.state in ('proposed', 'awaiting_approval', 'ready', 'executing', 'in_doubt', 'succeeded')
-           ), 0)::bigint as earlier_minor,
+           o.state as order_state, o.amount_minor as order_amount_minor, o.currency as order_currency,
+           o.payment_intent_id as order_payment, {EARLIER} as earlier_minor, {OUTSIDE} as outside_minor,
            (select mode from postures order by id desc limit 1) as posture,
            coalesce((
                select jsonb_agg(jsonb_build_object(
@@ -50,6 +50,7 @@ READ = """
         and k.operation = t.operation and k.idempotency_key = t.idempotency_key
     left join approval_requests r on r.account_id = t.account_id and r.tool_call_id = t.id
     left join runs run on run.account_id = t.account_id and run.id = t.run_id
+    left join orders o on o.account_id = t.account_id and o.id = t.subject_id and t.operation = '{REFUND}'
     where t.id = %(id)s
     for update of t
 """
@@ -87,7 +88,7 @@ async def claim(house: House, account_id: UUID, call_id: UUID) -> Claimed | NotY
     """Decide, on facts read now and under the lock, whether this call may act, and take its lease."""
     async with house.db.transaction(account_id, barrier="claim") as tx:
         await tx.lock_account()
-        row = await tx.one(READ, {"id": call_id})
+        row = await tx.one(READ, {"id": call_id, "before": call_id, "without": None})
         now = house.clock()
         if row is None or row["state"] != "ready":
             return Denied((Reason("2 currency", "not_ready", "The call is not ready."),))
@@ -167,6 +168,20 @@ def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
         tier_now=tier_of(operation) if operation else "extreme",
         quorum_now=operation.quorum_for(row["amount_minor"], row["earlier_minor"]) if operation else 99,
         policy_version_now=POLICY_VERSION,
+        order=_order(row),
+    )
+
+
+def _order(row: Row) -> OrderFacts | None:
+    if row["order_state"] is None:
+        return None
+    return OrderFacts(
+        state=row["order_state"],
+        amount_minor=row["order_amount_minor"],
+        currency=row["order_currency"],
+        payment=row["order_payment"],
+        earlier_minor=row["earlier_minor"],
+        outside_minor=row["outside_minor"],
     )
 
 

@@ -115,16 +115,28 @@ async def request_execution(house: House, actor: Actor, call_id: UUID) -> None:
         row = await effects.lock_call(tx, call_id)
         now = house.clock()
         if row["state"] not in ("ready", "executing", "in_doubt"):
-            text = f"The call is {row['state']}; only an approved one can be executed."
+            reason = await _not_executable(tx, call_id, row["state"])
             facts = {"state": row["state"]}
             await audit.record(tx, actor, "execution.refused", ("tool_call", call_id), now, facts)
-            blocked = Blocked([Reason("2 currency", "not_ready", text)])
+            blocked = Blocked([reason])
         else:
             await effects.allow_look(tx, call_id, LOOKS_MAX - 1)
             await tx.enqueue(advance_job(actor.account_id, call_id, row["not_before"]))
             blocked = None
     if blocked:
         raise blocked
+
+
+async def _not_executable(tx: Tx, call_id: UUID, state: str) -> Reason:
+    """Why a call cannot be executed: one that waits for one more person says so."""
+    call = await effects.get_tool_call(tx, call_id)
+    if state == "awaiting_approval" and call.approval_id:
+        request = await approvals.get_request(tx, call.approval_id)
+        count = len(await approvals.list_decisions(tx, request.id))
+        if count:
+            text = f"{count} of {request.quorum} people approved; somebody else must, too."
+            return Reason("5 authority", "second_approver_required", text)
+    return Reason("2 currency", "not_ready", f"The call is {state}; only an approved one can be executed.")
 
 
 async def typed_payload(tx: Tx, call_id: UUID) -> object:

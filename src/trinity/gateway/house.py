@@ -8,8 +8,10 @@ from uuid import UUID
 import httpx
 
 from trinity.gateway.spent import SpentRegister
-from trinity.integrations import Integration, MailboxCredential, open_credential
+from trinity.integrations import Integration, MailboxCredential, SmtpCredential, StripeCredential, open_credential
 from trinity.providers.gmail.account import GmailAccount, GmailClient
+from trinity.providers.smtp.account import SmtpAccount
+from trinity.providers.stripe.client import StripeClient
 from trinity.settings import Settings
 from trinity.store.database import Database, Job
 
@@ -52,6 +54,19 @@ class Rails:
             address=mailbox.address,
         )
         return GmailClient(account, self.http, clock=self.house.clock)
+
+    async def stripe(self, account_id: UUID, integration: Integration) -> StripeClient:
+        """A client for one Stripe account, in the same way."""
+        async with self.house.db.transaction(account_id) as tx:
+            credential = await open_credential(tx, self.encryption_key, integration.id, StripeCredential)
+        return StripeClient(integration.endpoint, credential.api_key, self.http, clock=self.house.clock)
+
+    async def smtp(self, account_id: UUID, integration: Integration) -> SmtpAccount:
+        """The way to the server that carries notices, in the same way."""
+        async with self.house.db.transaction(account_id) as tx:
+            credential = await open_credential(tx, self.encryption_key, integration.id, SmtpCredential)
+        is_sandbox = self.house.settings.mode_of(integration.endpoint) == "sandbox"
+        return SmtpAccount(credential.url, is_sandbox=is_sandbox)
 
 
 def advance_job(account_id: UUID, call_id: UUID, run_at: datetime | None) -> Job:

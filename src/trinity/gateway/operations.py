@@ -8,10 +8,14 @@ from typing import Literal
 
 from trinity.gateway.drivers.driver import Driver
 from trinity.gateway.drivers.gmail import GmailDriver
-from trinity.gateway.payloads import MailPayload, ReplyPayload, Strict
+from trinity.gateway.drivers.smtp import SmtpDriver
+from trinity.gateway.drivers.stripe import StripeDriver
+from trinity.gateway.payloads import CheckoutPayload, MailPayload, NoticePayload, RefundPayload, ReplyPayload, Strict
 from trinity.kit.envelope import Tier
 
-PEOPLE_AND_AGENTS = frozenset({"user", "agent", "system"})
+ANYBODY = frozenset({"user", "agent", "system"})
+NO_AGENT = frozenset({"user", "system"})
+SYSTEM_ALONE = frozenset({"system"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,10 @@ class Operation:
     routes: tuple[str, ...]
     receipt: str
     again: Literal["after_look", "same_key", "never"]
-    requesters: frozenset[str] = PEOPLE_AND_AGENTS
+    requesters: frozenset[str] = ANYBODY
 
     def __post_init__(self) -> None:
-        assert self.name.startswith(f"{self.provider}.")
+        assert self.name.startswith(f"{self.driver.prefix}.")
         assert (self.floor.rank >= Tier.EXTERNAL.rank) == (self.quorum >= 1), "external and above need people"
         assert self.raised_above_minor is None or self.quorum, "only what needs people can need one more"
         assert self.receipt, "an effect without a receipt cannot be proved"
@@ -64,7 +68,9 @@ class Operation:
         return self.quorum + (amount_minor + earlier_minor > self.raised_above_minor)
 
 
-GMAIL = GmailDriver()
+GMAIL, STRIPE, SMTP = GmailDriver(), StripeDriver(), SmtpDriver()
+REFUND_SINGLE_MAX_MINOR = 2_500
+"""Above it, together with what was given back of the same order before, two people decide."""
 
 OPERATIONS: dict[str, Operation] = {
     row.name: row
@@ -73,5 +79,21 @@ OPERATIONS: dict[str, Operation] = {
         Operation("gmail.draft", GMAIL, Tier.DRAFT, 0, None, MailPayload, (), "draft", "after_look"),
         Operation("gmail.send", GMAIL, Tier.EXTERNAL, 1, None, MailPayload, (), "sent", "after_look"),
         Operation("gmail.reply", GMAIL, Tier.EXTERNAL, 1, None, ReplyPayload, (), "sent", "after_look"),
+        Operation(
+            "stripe.checkout_session",
+            STRIPE,
+            Tier.DRAFT,
+            0,
+            None,
+            CheckoutPayload,
+            (),
+            "checkout_session",
+            "same_key",
+            NO_AGENT,
+        ),
+        Operation(
+            "stripe.refund", STRIPE, Tier.MONEY, 1, REFUND_SINGLE_MAX_MINOR, RefundPayload, (), "refund", "same_key"
+        ),
+        Operation("system.notify", SMTP, Tier.INTERNAL, 0, None, NoticePayload, (), "notice", "never", SYSTEM_ALONE),
     )
 }

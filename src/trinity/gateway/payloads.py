@@ -1,11 +1,12 @@
 """Typed payloads: what an action may say. Strict, closed, never repaired."""
 
 import unicodedata
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trinity.errors import Refused
+from trinity.kit.money import AMOUNT_MAX
 
 RECIPIENTS_MAX = 50
 TEXT_MAX = 100_000
@@ -29,6 +30,16 @@ def _plain_name(name: str) -> str:
     return _visible(name)
 
 
+ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+TITLE_MAX = 250
+URL_MAX = 2_000
+FACTS_MAX = 20
+
+Id = Annotated[str, Field(pattern=ID)]
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+Currency = Annotated[str, Field(pattern=r"^[a-z]{3}$")]
+Url = Annotated[str, Field(min_length=8, max_length=URL_MAX, pattern=r"^https?://[!-~]+$")]
+Fact = Annotated[str, Field(max_length=500)] | int
 Addr = Annotated[str, Field(min_length=3, max_length=254)]
 
 
@@ -71,6 +82,46 @@ class ReplyPayload(MailPayload):
     """`gmail.reply`: a mail in the thread of an earlier one of ours, named by its ToolCall's id."""
 
     in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+
+
+class CheckoutPayload(Strict):
+    """`stripe.checkout_session`: the page where one visitor pays for one offer."""
+
+    checkout_id: Id
+    offer_id: Id
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_MAX), AfterValidator(_visible)]
+    amount_minor: Amount
+    currency: Currency
+    customer_email: Addr
+    success_url: Url
+    cancel_url: Url
+
+
+class RefundPayload(Strict):
+    """`stripe.refund`: give back money of one order, wholly or in part."""
+
+    order_id: Id
+    amount_minor: Amount
+    currency: Currency
+    reason: Literal["requested_by_customer", "duplicate", "fraudulent"]
+
+
+class NoticePayload(Strict):
+    """`system.notify`: one of our templates, to members or to one guest."""
+
+    template: Annotated[str, Field(pattern=r"^[a-z_]{1,50}$")]
+    member_ids: Annotated[list[Id], Field(min_length=1, max_length=RECIPIENTS_MAX)] | None = None
+    guest_id: Id | None = None
+    facts: Annotated[dict[str, Fact], Field(max_length=FACTS_MAX)]
+
+    @model_validator(mode="after")
+    def _to_one_kind(self) -> Self:
+        """A notice goes to members or to a guest; who is named twice is told twice."""
+        if (self.member_ids is None) == (self.guest_id is None):
+            raise ValueError("either member_ids or guest_id")
+        if self.member_ids and len(set(self.member_ids)) != len(self.member_ids):
+            raise ValueError("a member who is named twice")
+        return self
 
 
 def parse[P: Strict](model: type[P], payload: object) -> P:

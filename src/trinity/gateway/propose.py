@@ -59,7 +59,7 @@ type Guard = Callable[[Tx], Awaitable[object]]
 async def propose(house: House, actor: Actor, proposal: Proposal, guard: Guard | None = None) -> Proposed:
     """Bind a proposal. `Blocked` for what is not registered, `Refused` with a code for what is not valid."""
     try:
-        operation = _operation(proposal)
+        operation = _operation(actor, proposal)
         async with house.db.transaction(actor.account_id, barrier="propose") as tx:
             if guard:
                 await guard(tx)
@@ -85,7 +85,7 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
     if earlier := await effects.reserve_key(tx, proposal.idempotency_key, typed_digest, frame_of_key, now):
         return await _repeated(tx, earlier, typed_digest)
     await _check_run(tx, proposal)
-    ask = Ask(house, actor, call_id, operation.name, project, proposal.run_id, payload)
+    ask = Ask(house, actor, call_id, operation.name, project, proposal.run_id, payload, proposal.supersedes)
     subject = await operation.driver.resolve(tx, ask)
     reason = proposal.reason[:REASON_MAX]
     frame = Frame(ask, operation, proposal.idempotency_key, proposal.supersedes, reason)
@@ -108,11 +108,14 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
     return Proposed(call_id, state, envelope.tier, envelope.digest, approval_id, is_new=True)
 
 
-def _operation(proposal: Proposal) -> Operation:
+def _operation(actor: Actor, proposal: Proposal) -> Operation:
     operation = OPERATIONS.get(proposal.operation)
     if operation is None or proposal.provider not in (None, operation.provider):
         text = "This operation is not registered, so it does not exist."
         raise Blocked([Reason("0 registry", "operation_unknown", text)])
+    if actor.kind not in operation.requesters:
+        text = f"{operation.name} is not for {actor.kind}s to ask for."
+        raise Blocked([Reason("0 registry", "requester_not_allowed", text)])
     if KEY.fullmatch(proposal.idempotency_key) is None:
         raise Refused("invalid_idempotency_key", "An idempotency key is 1 to 200 of A-Z a-z 0-9 . _ : / -", status=422)
     if not is_text(proposal.reason):

@@ -14,6 +14,7 @@ from trinity.kit.canonical import (
     parse_strict,
 )
 from trinity.kit.envelope import Envelope, Mode, Tier
+from trinity.policy.money import OrderFacts, reservation
 
 STATEMENT_SCHEMA = "trinity/decision/v1"
 STATEMENT_SAYS_TOO = ("role", "reason_sha256", "issued_at", "nonce")
@@ -72,6 +73,7 @@ class ClaimFacts:
     tier_now: str
     quorum_now: int
     policy_version_now: str
+    order: OrderFacts | None
 
     def envelope(self) -> Envelope:
         """The envelope from its stored bytes; raises `NotCanonical`."""
@@ -196,8 +198,13 @@ def posture(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
     return reasons
 
 
-POLICIES: tuple[Policy, ...] = (integrity, currency, binding, tier, authority, posture)
-POLICY_VERSION = "2026-11-1"
+def money(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
+    """8. What moves money still agrees with the order that it is about."""
+    return reservation(facts.order, envelope)
+
+
+POLICIES: tuple[Policy, ...] = (integrity, currency, binding, tier, authority, posture, money)
+POLICY_VERSION = "2026-11-2"
 
 
 def _counts(facts: ClaimFacts, envelope: Envelope, decision: Decision) -> bool:

@@ -29,6 +29,7 @@ class Ask:
     project: Project
     run_id: UUID | None
     payload: Strict
+    supersedes: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,8 @@ class Driver(Protocol):
     """What the gateway asks of one provider."""
 
     provider: str
+    prefix: str
+    """With which the names of its operations begin."""
 
     async def resolve(self, tx: Tx, ask: Ask) -> Subject:
         """Find what the payload is about in this account; `Refused` with a code where they do not fit."""

@@ -51,6 +51,7 @@ class GmailDriver:
     """Mails."""
 
     provider = "gmail"
+    prefix = "gmail"
 
     # --- binding ----------------------------------------------------------------------------------
 

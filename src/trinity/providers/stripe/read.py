@@ -11,25 +11,19 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from trinity.errors import Unavailable
-from trinity.providers.stripe.client import StripeClient
+from trinity.errors import LookUpIncomplete, Unavailable
+from trinity.providers.stripe.client import Answer, StripeClient
 from trinity.providers.stripe.webhook import Event, NotGenuine, event_of
 
 PAGE_SIZE = 100
 PAGES_MAX = 20
-"""Pages of one look at a list of one payment's objects; more than this many refunds of a charge do not exist."""
+"""Pages of one look at a list, such as a payment's refunds: of those a charge cannot have more."""
 
 
 class Unreadable(Unavailable):
     """An answer that is not what Stripe's reference says. Nothing was changed; people must look."""
 
     code = "stripe_unreadable"
-
-
-class LookUpIncomplete(Unavailable):
-    """A list is longer than we look: nothing can be said of what is absent from it."""
-
-    code = "look_up_incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +136,19 @@ async def list_sessions(client: StripeClient, since: datetime, after: str | None
     return Listed(tuple(_session(one) for one in page.items), page.after)
 
 
+async def sessions_with(
+    client: StripeClient, name: str, value: str, since: datetime, until: datetime
+) -> list[dict[str, Any]]:
+    """Sessions made between two moments whose metadata say this, newest first, as Stripe shows them."""
+    params = [*_since(since), ("created[lte]", str(int(until.timestamp())))]
+    return [one for one in await _all(client, "checkout/sessions", params) if _metadata(one).get(name) == value]
+
+
+async def record_of(client: StripeClient, path: str, object_id: str) -> Answer:
+    """Stripe's own record of a refund or a session, as it is now, whole."""
+    return await client.get(f"{path}/{_id(object_id)}")
+
+
 async def get_charge(client: StripeClient, charge_id: str) -> Charge:
     """A charge as it is now."""
     return _charge((await client.get(f"charges/{_id(charge_id)}")).data)
@@ -170,14 +177,21 @@ async def get_payout(client: StripeClient, payout_id: str) -> Payout:
     )
 
 
+async def refunded_of_payment(client: StripeClient, payment_intent_id: str) -> int:
+    """What has gone back of a payment, by the charge itself: a single object is never behind, as a list may be."""
+    path = f"payment_intents/{_id(payment_intent_id)}"
+    charge = (await client.get(path, [("expand[]", "latest_charge")])).data.get("latest_charge")
+    return _charge(charge).refunded_minor if isinstance(charge, dict) else 0
+
+
 async def refunds_of_payment(client: StripeClient, payment_intent_id: str) -> list[Refund]:
     """Every refund of a payment, newest first."""
-    return [_refund(one) for one in await _all(client, "refunds", payment_intent_id)]
+    return [_refund(one) for one in await _all(client, "refunds", [("payment_intent", payment_intent_id)])]
 
 
 async def disputes_of_payment(client: StripeClient, payment_intent_id: str) -> list[Dispute]:
     """Every dispute of a payment, newest first."""
-    return [_dispute(one) for one in await _all(client, "disputes", payment_intent_id)]
+    return [_dispute(one) for one in await _all(client, "disputes", [("payment_intent", payment_intent_id)])]
 
 
 async def list_movements(client: StripeClient, since: datetime, after: str | None = None) -> Listed[Movement]:
@@ -212,16 +226,16 @@ async def _page(
     return Listed(tuple(items), _text(items[-1], "id") if answer.get("has_more") is True and items else None)
 
 
-async def _all(client: StripeClient, path: str, payment_intent_id: str) -> list[dict[str, Any]]:
+async def _all(client: StripeClient, path: str, params: list[tuple[str, str]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after = None
     for _ in range(PAGES_MAX):
-        page = await _page(client, path, [("payment_intent", payment_intent_id)], after)
+        page = await _page(client, path, params, after)
         found += page.items
         after = page.after
         if after is None:
             return found
-    raise LookUpIncomplete(f"more than {len(found)} {path} of one payment")
+    raise LookUpIncomplete(f"more than {len(found)} {path} of one question")
 
 
 def _items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
