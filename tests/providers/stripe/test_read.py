@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.sandbox.stripe.standin import Caller, StandIn
-from trinity.errors import Unavailable
+from trinity.errors import LookUpIncomplete, Unavailable
 from trinity.providers.stripe import read
 from trinity.providers.stripe.client import KeyRefused, StripeClient, StripeRefused
 
@@ -89,7 +89,7 @@ async def test_lists_go_on_until_their_end(
         caller.refund(charge, amount="100")
     assert len(await read.refunds_of_payment(client, charge["payment_intent"])) == 3
     monkeypatch.setattr(read, "PAGES_MAX", 1)
-    with pytest.raises(read.LookUpIncomplete):
+    with pytest.raises(LookUpIncomplete):
         await read.refunds_of_payment(client, charge["payment_intent"])
 
 
