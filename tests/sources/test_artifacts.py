@@ -181,6 +181,7 @@ async def test_changed_bytes_are_found_out_and_never_given_out(world: World, sto
         await sources.read_artifact(store, found)
     async with world.tx() as tx:
         await sources.record_corruption(tx, artifact_id, corrupted.value, world.clock())
+        await sources.record_corruption(tx, artifact_id, corrupted.value, world.clock())
     assert await world.incidents() == ["artifact_corrupted"]
     if area == "quarantined":
         assert await refused(decide(world, store, artifact_id)) == ("artifact_corrupted", 409)

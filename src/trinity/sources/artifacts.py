@@ -8,6 +8,7 @@ repeated from any point.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from trinity import accounts, audit
@@ -27,6 +28,7 @@ from trinity.sources.names import checked_name
 from trinity.store.database import Tx
 
 ARTIFACT_BYTES_MAX = OBJECT_BYTES_MAX
+STORES_MAX = 4
 CORRUPTED_INCIDENT = "artifact_corrupted"
 
 type ArtifactStore = ContentStore
@@ -46,8 +48,8 @@ class NewArtifact:
 
 
 def open_store(settings: Settings) -> ArtifactStore:
-    """The store that `ARTIFACTS_URL` names; a local one is made where it is missing."""
-    return ContentStore(settings.artifacts_url, settings.aws)
+    """The store that `ARTIFACTS_URL` names, one per process; a local one is made where it is missing."""
+    return _store_at(settings.artifacts_url, frozenset(settings.aws.items()))
 
 
 async def add_artifact(tx: Tx, store: ArtifactStore, actor: Actor, new: NewArtifact, now: datetime) -> UUID:
@@ -147,7 +149,11 @@ async def record_opened(tx: Tx, actor: Actor, artifact_id: UUID, now: datetime) 
 
 
 async def record_corruption(tx: Tx, artifact_id: UUID, corrupted: Corrupted, now: datetime) -> None:
-    """Make an incident of a file whose bytes are not what was taken in, in a unit of work that stays."""
+    """Make an incident of a file whose bytes are not what was taken in: one, however often somebody asks for it."""
+    for known in await audit.list_incidents(tx):
+        is_same = known.kind == CORRUPTED_INCIDENT and known.subject_id == artifact_id
+        if is_same and (known.facts.get("area"), known.facts.get("found")) == (corrupted.area, corrupted.found):
+            return
     await _incident(tx, artifact_id, corrupted.sha256, corrupted.area, corrupted.found, now)
 
 
@@ -160,6 +166,11 @@ async def _readable(tx: Tx, actor: Actor, artifact: Artifact, data: bytes, now: 
     source_id = await add_source(tx, actor, new, now)
     await decide_release(tx, actor, source_id, is_released=True, now=now)
     return source_id
+
+
+@lru_cache(maxsize=STORES_MAX)
+def _store_at(url: str, aws: frozenset[tuple[str, str]]) -> ContentStore:
+    return ContentStore(url, dict(aws))
 
 
 async def _of_run(tx: Tx, run_id: UUID, name: str, sha256: str) -> UUID | None:

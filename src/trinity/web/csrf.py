@@ -11,6 +11,7 @@ from litestar import Request
 
 from trinity.errors import Refused
 from trinity.web.config import WebConfig
+from trinity.web.forms import FORM_TYPES, posted
 
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
@@ -42,8 +43,8 @@ def demand_same_origin(request: Request, config: WebConfig, *, is_proof_needed: 
 async def demand_token(request: Request, config: WebConfig, session_token: str) -> None:  # type: ignore[type-arg]
     """Refuse a change that does not carry the session's CSRF token, in the header or a hidden field."""
     sent = request.headers.get(HEADER)
-    if sent is None and request.content_type[0] == "application/x-www-form-urlencoded":
-        found = (await request.form()).get(FIELD)
+    if sent is None and request.content_type[0] in FORM_TYPES:
+        found = (await posted(request)).get(FIELD)
         sent = found if isinstance(found, str) else None
     expected = csrf_token(config, session_token)
     if sent is None or not hmac.compare_digest(sent.encode(), expected.encode()):

@@ -4,10 +4,11 @@ from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from trinity.accounts import Permission, may
+from trinity.accounts import Permission, SignedIn, may
 from trinity.errors import Refused
 from trinity.web.context import web_of
 from trinity.web.csrf import SAFE_METHODS, demand_same_origin, demand_token
+from trinity.web.forms import let_go
 from trinity.web.session import token_in
 
 
@@ -58,11 +59,18 @@ class People(Guard):
         if session is None or token is None:
             raise Refused("not_signed_in", "Sign in to continue.", status=401)
         request = _http(connection)
-        if request.method not in SAFE_METHODS:
-            demand_same_origin(request, web.config, is_proof_needed=False)
-            await demand_token(request, web.config, token)
         connection.scope["user"] = session
         connection.scope["auth"] = token
+        try:
+            if request.method not in SAFE_METHODS:
+                demand_same_origin(request, web.config, is_proof_needed=False)
+                await demand_token(request, web.config, token)
+            self._demand_permission(session)
+        except Refused:
+            await let_go(request)
+            raise
+
+    def _demand_permission(self, session: SignedIn) -> None:
         if self._some and not any(may(session.role, permission) for permission in self._some):
             wanted = " or ".join(self._some)
             raise Refused("role_required", f"The role {session.role} may not do this ({wanted}).", status=403)

@@ -35,6 +35,8 @@ UNLESS_SET = {
     "x-robots-tag": "noindex",
 }
 """What a page may have reasons to say otherwise: a file that never changes, an address that is a secret, a shop window."""
+SANDBOX_POLICY = "sandbox; default-src 'none'"
+"""For a file that somebody brought: opened or not, it is nobody's page and may load nothing."""
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -45,8 +47,11 @@ def security_headers(config: WebConfig) -> BeforeMessageSendHookHandler:
     async def hook(message: Message, _: Scope) -> None:
         if message["type"] == "http.response.start":
             headers = MutableScopeHeaders.from_message(message)
+            is_file = headers.get("content-security-policy") == SANDBOX_POLICY
             for name, value in fixed.items():
                 headers[name] = value
+            if is_file:
+                headers["content-security-policy"] = SANDBOX_POLICY
             for name, value in UNLESS_SET.items():
                 headers.setdefault(name, value)
 

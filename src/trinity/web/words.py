@@ -85,6 +85,11 @@ INCIDENTS = {
         "The mailbox holds more than one sent mail with the token of one call: something acted without authority."
         " Everything went on hold.",
     ),
+    "artifact_corrupted": (
+        "A stored file was changed",
+        "What lies in the file store under a digest was not what was taken in: a broken disk, a lost object, or somebody’s"
+        " hand. It is not given out; where the right file came in again, it was put in its place.",
+    ),
     "verification_failed": (
         "The provider’s record is not what was approved",
         "What the provider keeps differs from what was approved, or it keeps no such mail. The proof says what differs."

@@ -7,7 +7,17 @@ changes carry the CSRF header, and another account's object does not exist.
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
-from trinity.web.api import approvals, evidence, health, projects, session, sponsors, stripe_webhook, tool_calls
+from trinity.web.api import (
+    approvals,
+    evidence,
+    files,
+    health,
+    projects,
+    session,
+    sponsors,
+    stripe_webhook,
+    tool_calls,
+)
 
 router = Router(
     path="/api/v1",
@@ -18,6 +28,7 @@ router = Router(
         *projects.handlers,
         *sponsors.handlers,
         *evidence.handlers,
+        *files.handlers,
     ],
 )
 handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers]

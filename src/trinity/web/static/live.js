@@ -191,7 +191,8 @@ const csrf = document.querySelector("meta[name=csrf-token]").content;
 
 async function send(form, button) {
   const buttons = [...form.querySelectorAll("button")];
-  const body = new URLSearchParams(new FormData(form, button));
+  const fields = new FormData(form, button);
+  const body = form.enctype === "multipart/form-data" ? fields : new URLSearchParams(fields);
   for (const each of buttons) { each.disabled = true; each.dataset.busy = ""; }
   complain(form, "");
   try {
