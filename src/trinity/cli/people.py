@@ -14,7 +14,7 @@ from trinity import accounts, agency, integrations
 from trinity.accounts import PERMISSIONS
 from trinity.cli import settings as read_settings
 from trinity.cli.local import local_database
-from trinity.cli.seeds import notice_server, sender_of, stripe_account
+from trinity.cli.seeds import connect_or_reconnect, named_provider, notice_server, sender_of, stripe_account
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.settings import Settings
@@ -75,18 +75,32 @@ def list_accounts(as_json: bool) -> None:
 
 @account.command("connect")
 @click.option("--account", "account_id", type=click.UUID, required=True, help="The account's id.")
-@click.option("--mailbox", "address", required=True, help="A mailbox that this account has already.")
-@click.option("--refresh-token", envvar="TRINITY_REFRESH_TOKEN", required=True, help="Its new OAuth refresh token.")
+@click.option("--mailbox", help="A mailbox that this account has already.")
+@click.option("--refresh-token", envvar="TRINITY_REFRESH_TOKEN", help="The mailbox's new OAuth refresh token.")
+@click.option("--stripe", help="The Stripe account (acct_…) that STRIPE_API_KEY opens.")
+@click.option("--notices", help="The address that notices come from, through SMTP_URL.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def connect_again(account_id: UUID, address: str, refresh_token: str, as_json: bool) -> None:
-    """Connect a mailbox again: a new credential for one that was suspended, or before the old one ends."""
+def connect_again(
+    account_id: UUID,
+    mailbox: str | None,
+    refresh_token: str | None,
+    stripe: str | None,
+    notices: str | None,
+    as_json: bool,
+) -> None:
+    """Connect a mailbox, Stripe or the server for notices again: a new credential, and ready where it was suspended.
+
+    Stripe and the server for notices may also be connected for the first time.
+    """
+    if sum(1 for one in (mailbox, stripe, notices) if one) != 1:
+        raise click.UsageError("Name one of --mailbox, --stripe and --notices.")
 
     async def work(settings: Settings, db: Database) -> dict[str, object]:
-        credential = _mailbox(settings, address, "", (), refresh_token).credential
+        new = await named_provider(settings, stripe, notices)
+        if new is None:
+            new = _mailbox(settings, mailbox or "", "", (), refresh_token)
         async with db.transaction(account_id) as tx:
-            actor = Actor.system(account_id, "cli")
-            key = settings.demand_encryption_key()
-            found = await integrations.reconnect(tx, key, actor, address, credential, datetime.now(UTC))
+            found = await connect_or_reconnect(tx, settings, new, datetime.now(UTC))
         return {"integration_id": str(found)}
 
     _report(work, as_json)

@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import httpx
 
 from trinity import integrations
 from trinity.errors import ProviderError, Refused
+from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
 from trinity.providers.stripe.client import StripeClient
 from trinity.settings import Settings
+from trinity.store.database import Tx
 
 STRIPE_TIMEOUT_S = 20.0
 
@@ -40,3 +43,38 @@ async def stripe_account(settings: Settings, name: str) -> integrations.NewInteg
             raise Refused("stripe_not_usable", f"Stripe did not say which account this is: {error}") from error
     credential = integrations.StripeCredential(settings.stripe_api_key)
     return integrations.NewIntegration("stripe", address, name, settings.stripe_api_base, credential)
+
+
+async def named_provider(
+    settings: Settings, stripe: str | None, notices: str | None
+) -> integrations.NewIntegration | None:
+    """The provider that a command names and the environment describes; None where it names neither of these."""
+    found, missing = None, ""
+    if stripe:
+        found, missing = await stripe_account(settings, stripe), "STRIPE_API_BASE and STRIPE_API_KEY"
+    elif notices:
+        found, missing = notice_server(settings, notices, notices), "SMTP_URL"
+    if missing and found is None:
+        raise Refused("setting_missing", f"This needs {missing}.")
+    if stripe and found and found.address != stripe:
+        raise Refused("stripe_account_differs", f"STRIPE_API_KEY opens {found.address}, not {stripe}.")
+    return found
+
+
+async def connect_or_reconnect(tx: Tx, settings: Settings, new: integrations.NewIntegration, now: datetime) -> UUID:
+    """Give an integration its new credential, or connect it where the account has none of that provider and address.
+
+    A mailbox is never connected here for the first time: a project has to write from it.
+    """
+    key, actor = settings.demand_encryption_key(), Actor.system(tx.account_id, "cli")
+    found = [one for one in await integrations.list_integrations(tx, new.provider) if one.address == new.address]
+    if found and new.provider != "gmail" and found[0].endpoint != new.endpoint:
+        raise Refused("endpoint_changed", f"This integration is at {found[0].endpoint}, not at {new.endpoint}.")
+    if found or new.provider == "gmail":
+        made = await integrations.reconnect(tx, key, actor, new.address, new.credential, now)
+    else:
+        made = await integrations.connect(tx, key, actor, new, settings.mode_of, now)
+    if new.provider == "stripe" and settings.stripe_webhook_secret:
+        seal = integrations.webhook_key(settings)
+        await integrations.add_webhook_secret(tx, seal, made, settings.stripe_webhook_secret, now)
+    return made

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trinity.errors import Refused
+from trinity.kit.money import spoken
 
 NUMBER_MAX = 2**53 - 1
 BASE_URL = "base_url"
 """The fact that every template has: where our pages are."""
-WHOLE_CURRENCIES = frozenset({"JPY"})
-"""The allowed currencies without a smaller unit."""
 
 type Facts = Mapping[str, str | int]
 
@@ -144,7 +143,4 @@ def _amount(facts: Facts) -> str:
     """The amount, in the currency's own decimals, where there is one."""
     if "amount_minor" not in facts:
         return ""
-    amount_minor, currency = int(facts["amount_minor"]), str(facts["currency"]).upper()
-    if currency in WHOLE_CURRENCIES:
-        return f"{currency} {amount_minor}"
-    return f"{currency} {amount_minor // 100}.{amount_minor % 100:02d}"
+    return spoken(int(facts["amount_minor"]), str(facts["currency"]).lower())

@@ -12,6 +12,7 @@ from trinity.web.api import (
     evidence,
     files,
     health,
+    integrations,
     projects,
     session,
     sponsors,
@@ -29,6 +30,7 @@ router = Router(
         *sponsors.handlers,
         *evidence.handlers,
         *files.handlers,
+        *integrations.handlers,
     ],
 )
 handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers]
