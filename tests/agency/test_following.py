@@ -25,6 +25,12 @@ async def get(world: World, run_id: UUID) -> agency.Run:
     return await within(world, agency.get_run, run_id)
 
 
+async def order_run(world: World, order_id: UUID) -> UUID:
+    made = await within(world, agency.start_run_of_order, order_id, world.clock())
+    assert made is not None
+    return made
+
+
 def jobs(world: World, **args: object) -> list[str]:
     ((name, value),) = args.items()
     rows = world.tamper(
@@ -35,8 +41,8 @@ def jobs(world: World, **args: object) -> list[str]:
 
 async def test_a_paid_order_gets_one_run_that_waits_for_its_intake(world: World) -> None:
     made = await customer(world, number=12)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
-    assert await within(world, agency.start_run_of_order, made.order_id, world.clock()) == run_id
+    run_id = await order_run(world, made.order_id)
+    assert await order_run(world, made.order_id) == run_id
     run = await get(world, run_id)
     assert (run.state, run.kind, run.order_number, run.held_for_id) == ("held", "acquisition", 12, made.source_id)
     assert (run.contact_addr, run.started_by, run.started_by_name) == (
@@ -50,16 +56,14 @@ async def test_a_paid_order_gets_one_run_that_waits_for_its_intake(world: World)
 
 async def test_many_workers_at_once_make_one_run(world: World) -> None:
     made = await customer(world)
-    ids = await asyncio.gather(
-        *(within(world, agency.start_run_of_order, made.order_id, world.clock()) for _ in range(8))
-    )
+    ids = await asyncio.gather(*(order_run(world, made.order_id) for _ in range(8)))
     assert len(set(ids)) == 1
     assert len(await within(world, agency.list_runs)) == 1
 
 
 async def test_a_release_begins_the_run_once(world: World) -> None:
     made = await customer(world)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
+    run_id = await order_run(world, made.order_id)
     await within(world, agency.source_decided, made.source_id, world.clock())
     assert (await get(world, run_id)).state == "held", "nobody has decided yet"
     await decide(world, made.source_id)
@@ -74,7 +78,7 @@ async def test_a_release_begins_the_run_once(world: World) -> None:
 
 async def test_a_rejection_ends_the_run(world: World) -> None:
     made = await customer(world)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
+    run_id = await order_run(world, made.order_id)
     await decide(world, made.source_id, is_released=False)
     await within(world, agency.source_decided, made.source_id, world.clock())
     run = await get(world, run_id)
@@ -88,7 +92,7 @@ async def test_a_rejection_ends_the_run(world: World) -> None:
 async def test_a_run_that_comes_after_the_decision_knows_it(world: World, is_released: bool, state: str) -> None:
     made = await customer(world)
     await decide(world, made.source_id, is_released=is_released)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
+    run_id = await order_run(world, made.order_id)
     assert (await get(world, run_id)).state == state
     assert jobs(world, run_id=run_id) == ["Run" if is_released else "RunPacket"]
 
@@ -101,9 +105,17 @@ async def test_an_order_without_words_begins_at_once(world: World) -> None:
         await within(world, agency.start_run_of_order, uuid4(), world.clock())
 
 
+@pytest.mark.parametrize("state", ["refunded", "dispute_lost"])
+async def test_no_work_begins_for_money_that_went_back(world: World, state: str) -> None:
+    made = await customer(world)
+    world.tamper("update orders set state = %(s)s where id = %(id)s", s=state, id=made.order_id)
+    assert await within(world, agency.start_run_of_order, made.order_id, world.clock()) is None
+    assert await within(world, agency.list_runs) == []
+
+
 async def test_a_lost_word_about_a_text_is_found_by_housekeeping(world: World) -> None:
     made = await customer(world)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
+    run_id = await order_run(world, made.order_id)
     assert await gateway.end_lost_runs(world.app, world.account_id) == 0, "a held run has no job, and is not lost"
     assert await gateway.take_up_held_runs(world.app, world.account_id) == 0
     await decide(world, made.source_id)
@@ -114,7 +126,7 @@ async def test_a_lost_word_about_a_text_is_found_by_housekeeping(world: World) -
 
 async def test_a_person_stops_a_held_run_and_a_release_does_not_wake_it(world: World) -> None:
     made = await customer(world)
-    run_id = await within(world, agency.start_run_of_order, made.order_id, world.clock())
+    run_id = await order_run(world, made.order_id)
     await within(world, agency.stop_run, world.owner, run_id, world.clock())
     await decide(world, made.source_id)
     await within(world, agency.source_decided, made.source_id, world.clock())
@@ -172,10 +184,7 @@ async def test_no_word_of_another_customer_is_in_a_package(world: World) -> None
     for source_id in (ada.source_id, eve.source_id, ours):
         await decide(world, source_id)
     shut = await add_text(world, "SHUT-EVE", eve.contact_id)
-    runs = {
-        one: await get(world, await within(world, agency.start_run_of_order, one.order_id, world.clock()))
-        for one in (ada, eve)
-    }
+    runs = {one: await get(world, await order_run(world, one.order_id)) for one in (ada, eve)}
     for one, mine, theirs in ((ada, b"CANARY-ADA", b"CANARY-EVE"), (eve, b"CANARY-EVE", b"CANARY-ADA")):
         whole = canonical_bytes((await within(world, agency.build_package, runs[one], "model")).data)
         assert mine in whole and b"PROJECT-FACT" in whole

@@ -13,6 +13,7 @@ from trinity import gateway
 from trinity.gateway import House
 from trinity.jobs.station import GeneralStation, set_station
 from trinity.jobs.workers import Housekeeping
+from trinity.modelrouter import ModelRouter
 from trinity.proof.keys import generate, signer
 
 
@@ -31,7 +32,8 @@ async def test_one_accounts_failure_is_its_own(
         await world.propose()
     late = first.clock.now.replace(year=datetime.now(UTC).year + 1)
     house = House(first.app.db, first.settings, lambda: late)
-    set_station(GeneralStation(house, "", None, Path("/"), signer(generate("test.example/log")[0])))
+    router = ModelRouter(house.db, first.http, house.clock)
+    set_station(GeneralStation(house, "", None, Path("/"), signer(generate("test.example/log")[0]), router))
     expire_due = gateway.expire_due
     no_job: Any = None
 

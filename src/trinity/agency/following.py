@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import accounts, audit, crm, sources
+from trinity import accounts, audit, crm, revenue, sources
 from trinity.accounts import Permission
 from trinity.agency.runs import GOAL_MAX, queue_job, record_end, write_event
-from trinity.errors import NotFound, Refused
+from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex, is_text
 from trinity.kit.ids import uuid7
@@ -23,6 +23,7 @@ ORDER_GOAL = (
 )
 REPLY_GOAL = "Answer the newest message of this conversation. Stay with what it asks and what we know."
 REJECTED = "A person rejected the text that this run was about."
+GIVEN_BACK = ("refunded", "dispute_lost")
 HELD_MAX = 200
 LIVE_REPLY_STATES = ("held", "queued", "running", "waiting")
 
@@ -64,23 +65,20 @@ async def start_order_run(tx: Tx, new: OrderRun, now: datetime) -> UUID:
     return UUID(str(earlier))
 
 
-async def start_run_of_order(tx: Tx, order_id: UUID, now: datetime) -> UUID:
-    """The same, from what the order itself says: its offer is the goal, its intake is what the run waits for."""
-    row = await tx.one(
-        """
-        select o.project_id, o.contact_id, o.number, f.title, i.source_id
-        from orders o
-        join offers f on f.account_id = o.account_id and f.id = o.offer_id
-        left join order_intakes i on i.account_id = o.account_id and i.order_id = o.id
-        where o.id = %(id)s
-        """,
-        {"id": order_id},
-    )
-    if row is None:
-        raise NotFound("order")
-    goal = ORDER_GOAL.format(number=row["number"], title=row["title"])[:GOAL_MAX]
-    new = OrderRun(order_id, row["project_id"], row["contact_id"], goal, row["source_id"])
-    return await start_order_run(tx, new, now)
+async def start_run_of_order(tx: Tx, order_id: UUID, now: datetime) -> UUID | None:
+    """The same, from what the order itself says: its offer is the goal, its intake is what the run waits for.
+
+    None for an order whose money went back before the work began.
+    """
+    order = await revenue.get_order(tx, order_id)
+    if order.state in GIVEN_BACK:
+        return None
+    goal = ORDER_GOAL.format(number=order.number, title=order.offer_title)[:GOAL_MAX]
+    intake = await revenue.get_intake(tx, order_id)
+    new = OrderRun(order_id, order.project_id, order.contact_id, goal, intake.source_id)
+    run_id = await start_order_run(tx, new, now)
+    await revenue.link_run(tx, order_id, run_id)
+    return run_id
 
 
 async def start_reply_run(tx: Tx, actor: Actor, thread_id: UUID, now: datetime) -> UUID:

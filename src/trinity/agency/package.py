@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
-from trinity import accounts, crm, effects, integrations, sources
+from trinity import accounts, crm, effects, integrations, revenue, sources
 from trinity.agency.queries import Run
 from trinity.hermes.profiles import profile_of, skills_of
 from trinity.kit.canonical import Json, rfc3339
@@ -83,12 +83,8 @@ async def _order(tx: Tx, run: Run) -> Json:
     """What was bought, in our own words; nothing of how it was paid."""
     if run.order_id is None:
         return None
-    row = await tx.one(
-        "select o.number, f.title from orders o join offers f on f.account_id = o.account_id and f.id = o.offer_id"
-        " where o.id = %(id)s",
-        {"id": run.order_id},
-    )
-    return {"number": row["number"], "offer": row["title"]} if row else None
+    order = await revenue.get_order(tx, run.order_id)
+    return {"number": order.number, "offer": order.offer_title}
 
 
 async def _thread(tx: Tx, run: Run) -> tuple[Json, tuple[UUID, ...]]:

@@ -20,7 +20,7 @@ from trinity.jobs import oban_mends
 from trinity.jobs.station import ExecutorStation, GeneralStation, Station, set_station
 from trinity.mcp import build_door
 from trinity.mcp.door import PREFIX
-from trinity.modelrouter import ModelEndpoint
+from trinity.modelrouter import ModelEndpoint, ModelRouter
 from trinity.proof.keys import signer
 from trinity.settings import Settings
 from trinity.store.checks import assert_safe
@@ -79,7 +79,8 @@ async def _station(stack: AsyncExitStack, house: House, role: str, http: httpx.A
     agent = await asyncio.to_thread(host.ensure_user, AGENT_USER) if host.is_root() else None
     workdir = settings.home / "runtime"
     workdir.mkdir(parents=True, exist_ok=True)
-    return GeneralStation(house, door_url, agent, workdir, signer(settings.demand_log_key()))
+    router = ModelRouter(house.db, http, house.clock, {"nvidia": model} if model else {})
+    return GeneralStation(house, door_url, agent, workdir, signer(settings.demand_log_key()), router)
 
 
 @asynccontextmanager

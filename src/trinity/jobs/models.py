@@ -10,8 +10,17 @@ from oban import Job, worker  # noqa: E402
 
 from trinity import agency  # noqa: E402
 from trinity.gateway.house import GENERAL_QUEUE  # noqa: E402
+from trinity.jobs.reviewing import score_text  # noqa: E402
 from trinity.jobs.station import general  # noqa: E402
 from trinity.jobs.workers import Retried  # noqa: E402
+from trinity.store.database import Job as Enqueued  # noqa: E402
+
+SCORE_JOB = "trinity.jobs.models.Score"
+SCORE_ATTEMPTS_MAX = 6
+
+
+class ModelAway(Exception):
+    """No model could be asked; the job is tried again later, a bounded number of times."""
 
 
 @worker(queue=GENERAL_QUEUE)
@@ -27,10 +36,24 @@ class OrderPaid(Retried):
 
 @worker(queue=GENERAL_QUEUE)
 class SourceDecided(Retried):
-    """Tells the runs that wait for a text what a person decided about it."""
+    """Tells the runs that wait for a text what a person decided about it, and has the text rated."""
 
     async def process(self, job: Job) -> None:
-        """They begin, or end."""
+        """They begin, or end. The rating is a job of its own, so that no run waits for a model."""
         house = general().house
         async with house.db.transaction(UUID(job.args["account_id"]), barrier="source_decided") as tx:
             await agency.source_decided(tx, UUID(job.args["source_id"]), house.clock())
+            await tx.enqueue(Enqueued(SCORE_JOB, GENERAL_QUEUE, dict(job.args), None, SCORE_ATTEMPTS_MAX))
+
+
+@worker(queue=GENERAL_QUEUE)
+class Score(Retried):
+    """Has the words of somebody new rated. It is advice: where no model answers, there is none."""
+
+    async def process(self, job: Job) -> None:
+        """Ask once per text; a model that is away is asked again later."""
+        station = general()
+        account_id, source_id = UUID(job.args["account_id"]), UUID(job.args["source_id"])
+        is_done = await score_text(station.house.db, station.router, account_id, source_id)
+        if not is_done and job.attempt < SCORE_ATTEMPTS_MAX:
+            raise ModelAway("no model could be asked for a rating")

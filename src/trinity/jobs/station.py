@@ -5,18 +5,20 @@ from pathlib import Path
 
 from trinity.gateway import House, Rails
 from trinity.host import SystemUser
+from trinity.modelrouter import ModelRouter
 from trinity.proof.keys import Signer
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralStation:
-    """The general worker: the agents' door, the runtimes, the log key for packets. No provider credential."""
+    """The general worker: the agents' door, the runtimes, the way to models, the log key. No provider credential."""
 
     house: House
     door_url: str
     agent_user: SystemUser | None
     workdir: Path
     signer: Signer
+    router: ModelRouter
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from trinity.accounts import SignedIn
 from trinity.gateway import House
 from trinity.kit.canonical import Json
 from trinity.store.database import Tx
-from trinity.web import rows
+from trinity.web import rows, running
 from trinity.web.rows import Names
 from trinity.web.traces import Known, traces
 from trinity.web.views import (
@@ -39,7 +39,7 @@ INCIDENTS_AT_HOME_MAX = 3
 NEWS = timedelta(days=14)
 """How long a critical incident stands at the top of home and is counted beside every page; its own page keeps all."""
 COUNT_MAX = 200
-LIVE_RUNS = ("queued", "running", "waiting")
+LIVE_RUNS = ("held", "queued", "running", "waiting")
 MAIL_OPERATIONS = ["gmail.send", "gmail.reply"]
 SPARK_HOURS = 24
 NO_ENVELOPE = effects.EnvelopeText(b"", b"")
@@ -125,13 +125,24 @@ class Reading:
     async def run(self, who: SignedIn, run_id: UUID) -> Run:
         """One run with its timeline and effects."""
         async with self._house.db.transaction(who.account_id) as tx:
-            run = await agency.get_run(tx, run_id)
-            calls = await call_rows(tx, await effects.list_tool_calls(tx, run_id=run_id), await names_in(tx))
+            run, names = await agency.get_run(tx, run_id), await names_in(tx)
+            calls = await call_rows(tx, await effects.list_tool_calls(tx, run_id=run_id), names)
             texts = {str(draft.id): draft.body for draft in await agency.list_drafts(tx, run_id)}
             by_id = {str(call.id): call for call in calls}
             events = await agency.list_run_events(tx, run_id)
             happenings = tuple(rows.happening(event, texts, by_id) for event in events)
-            return Run(rows.run_row(run), happenings, calls, run.package_sha256 or "")
+            progress = agency.progress_of(events)
+            return Run(
+                rows.run_row(run),
+                happenings,
+                calls,
+                run.package_sha256 or "",
+                held_for=await running.held_for(tx, run, names),
+                plan=running.plan_of(run, progress),
+                sources_used=await running.used_sources(tx, progress.sources_used),
+                decisions=await running.decisions_about(tx, run_id=run_id),
+                files=await running.made_files(tx, progress.artifact_ids),
+            )
 
     async def approvals(self, who: SignedIn, states: Sequence[str]) -> Sequence[CallRow]:
         """Effects that people were asked about, in some states of the question; all of them for no state."""
@@ -254,6 +265,7 @@ async def _call(tx: Tx, call: effects.ToolCall, who: SignedIn) -> Call:
         draft_text=drafts[-1].body if drafts else "",
         supersedes_id=call.supersedes_id,
         superseded_by_id=await _successor(tx, call),
+        model_decisions=await running.decisions_about(tx, tool_call_id=call.id),
         differences=await _differences(tx, call, typed),
         typed_payload=typed,
         is_mine=(call.requester_kind, call.requester_id) == ("user", str(who.user_id)),
@@ -279,15 +291,20 @@ async def _traces(
     tx: Tx, call: effects.ToolCall, mail: MailView, project: accounts.Project, names: Names
 ) -> tuple[Trace, ...]:
     known = []
+    readable = await sources.list_released(tx, call.project_id)
     if call.run_id:
         run = await agency.get_run(tx, call.run_id)
-        note = f"entered by {run.started_by_name} when the run was started"
-        known.append(Known("operator", note, run.contact_addr or "", is_entered=True))
-        known.append(Known("operator", f"in the goal that {run.started_by_name} wrote", run.goal))
+        readable = await sources.list_readable(tx, call.project_id, run.contact_id)
+        if run.kind == "outreach":
+            note = f"entered by {run.started_by_name} when the run was started"
+            known.append(Known("operator", note, run.contact_addr or "", is_entered=True))
+            known.append(Known("operator", f"in the goal that {run.started_by_name} wrote", run.goal))
+        else:
+            known.append(Known("crm", f"the contact’s address ({run.started_by_name})", run.contact_addr or ""))
     if call.requester_kind == "user":
         who = names.of("user", call.requester_id)
         known += [Known("operator", f"entered by {who}", value, is_entered=True) for value in _all_values(mail)]
-    for source in await sources.list_released(tx, call.project_id):
+    for source in readable:
         note = f"in the released source “{source.title}”"
         known.append(Known(source.origin.replace("_", " "), note, source.text, source_id=source.id))
     known.append(Known("operator", "in the project’s summary", project.summary))

@@ -38,7 +38,15 @@ TITLES = {
     "waiting": "Done; waits for people",
     "completed": "Completed",
     "failed": "Failed",
-    "stopped": "Stopped by a person",
+    "stopped": "Stopped",
+    "held": "Waits for a person to release a text",
+    "released": "The text was released",
+    "rejected": "The text was rejected",
+    "package": "Was told what it may know",
+    "step_started": "Begins",
+    "step_done": "Done",
+    "source_used": "Uses a source",
+    "report": "Had a report made",
 }
 ENDED_BY_STATE = {
     "awaiting_approval": "pending",
@@ -183,6 +191,7 @@ def happening(event: agency.RunEvent, texts: Mapping[str, str], calls: Mapping[s
         text=text,
         steps=tuple(str(step) for step in body.get("steps", ())),
         call=calls.get(str(body.get("tool_call_id", ""))),
+        source_id=str(body.get("source_id", "")),
     )
 
 

@@ -118,16 +118,68 @@ class Happening:
     text: str = ""
     steps: tuple[str, ...] = ()
     call: CallRow | None = None
+    source_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDecision:
+    """What a model said about a text, or why it said nothing. The reasons are its own words; nothing follows them."""
+
+    id: UUID
+    route: str
+    outcome: str
+    failure: str
+    score: int | None
+    reasons: tuple[str, ...]
+    findings: tuple[str, ...]
+    model: str
+    provider: str
+    input_sha256: str
+    at: datetime
+    tool_call_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step of a run's plan: `open`, `started`, `done`, or `left` when the run ended before it."""
+
+    title: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSource:
+    """A source that an agent said it works with."""
+
+    id: UUID
+    title: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that a run had made."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size_bytes: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, whole."""
+    """A run, whole. `held_for` is the text that it waits for a person to release."""
 
     row: RunRow
     happenings: tuple[Happening, ...]
     calls: tuple[CallRow, ...]
     package_sha256: str = ""
+    held_for: SourceRow | None = None
+    plan: tuple[PlanStep, ...] = ()
+    sources_used: tuple[UsedSource, ...] = ()
+    decisions: tuple[ModelDecision, ...] = ()
+    files: tuple[MadeFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +291,7 @@ class Call:
     draft_text: str = ""
     supersedes_id: UUID | None = None
     superseded_by_id: UUID | None = None
+    model_decisions: tuple[ModelDecision, ...] = ()
     differences: tuple[tuple[str, str, str], ...] = ()
     typed_payload: dict[str, Json] = field(default_factory=dict)
     is_mine: bool = False

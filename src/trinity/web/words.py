@@ -8,6 +8,15 @@ WORDS = {
     "succeeded": "sent",
     "pending": "waiting",
     "waiting": "waits for people",
+    "held": "held: waits for a release",
+    "started": "in work",
+    "left": "not done",
+    "outreach": "Outreach",
+    "acquisition": "Order",
+    "reply": "Reply",
+    "score": "Score",
+    "copy_safety": "Copy safety",
+    "qa": "Quality",
     "approved": "approved",
     "spent": "approved and used",
     "pending_receipt": "receipt pending",
@@ -23,9 +32,10 @@ WORDS = {
     "ok": "holds",
 }
 TONES = {
-    "good": ("succeeded", "verified", "released", "completed", "ok", "live", "approved", "spent"),
+    "good": ("done", "passed", "succeeded", "verified", "released", "completed", "ok", "live", "approved", "spent"),
     "wait": (
         "awaiting_approval",
+        "held",
         "pending",
         "quarantined",
         "pending_receipt",
@@ -34,8 +44,9 @@ TONES = {
         "ready",
         "warning",
     ),
-    "busy": ("executing", "running", "queued", "proposed", "self_consistent"),
+    "busy": ("executing", "running", "queued", "started", "proposed", "self_consistent"),
     "bad": (
+        "blocked",
         "failed",
         "denied",
         "rejected",

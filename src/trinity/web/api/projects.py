@@ -9,8 +9,9 @@ from litestar.params import FromPath, JSONBody
 from trinity.web.api import shapes
 from trinity.web.api.bodies import NewRun, NewSource
 from trinity.web.api.shapes import Shape
-from trinity.web.context import PageRequest, web_of
+from trinity.web.context import PageRequest, house_of, web_of
 from trinity.web.guards import may_add, may_control, may_release, may_run, member
+from trinity.web.rooms.sources import SourceRoom
 
 
 @get("/projects", guards=[member])
@@ -51,6 +52,13 @@ async def release(request: PageRequest, source_id: FromPath[UUID]) -> Shape:
     return shapes.source(await desk.source(request.user, source_id))
 
 
+@post("/sources/{source_id:uuid}/reject", guards=[may_release], status_code=200)
+async def reject(request: PageRequest, source_id: FromPath[UUID]) -> Shape:
+    """Reject a source for good; a run that waits for it ends."""
+    await SourceRoom(house_of(request)).reject(request.user, source_id)
+    return shapes.source(await web_of(request).desk.source(request.user, source_id))
+
+
 @post("/runs", guards=[may_run])
 async def start_run(request: PageRequest, data: JSONBody[NewRun]) -> Shape:
     """Start a run."""
@@ -85,6 +93,7 @@ handlers: list[HTTPRouteHandler] = [
     add_source,
     source,
     release,
+    reject,
     start_run,
     runs,
     run,

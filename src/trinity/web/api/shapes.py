@@ -5,7 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from trinity.kit.canonical import rfc3339
-from trinity.web.views import AuditEvent, Call, CallRow, Incident, MailView, ProjectRow, Run, RunRow, SourceRow
+from trinity.web.views import (
+    AuditEvent,
+    Call,
+    CallRow,
+    Incident,
+    MailView,
+    ModelDecision,
+    ProjectRow,
+    Run,
+    RunRow,
+    SourceRow,
+)
 
 type Shape = dict[str, Any]
 
@@ -147,6 +158,10 @@ def run_row(row: RunRow) -> Shape:
     return {
         "id": str(row.id),
         "project_id": str(row.project_id),
+        "kind": row.kind,
+        "order_id": identity(row.order_id),
+        "order_number": row.order_number,
+        "thread_id": identity(row.thread_id),
         "goal": row.goal,
         "contact": row.contact or None,
         "state": row.state,
@@ -167,6 +182,38 @@ def run(found: Run) -> Shape:
             for one in found.happenings
         ],
         "tool_calls": [call_row(row) for row in found.calls],
+        "held_for": source(found.held_for) if found.held_for else None,
+        "plan": [{"title": step.title, "state": step.state} for step in found.plan],
+        "sources_used": [{"id": str(one.id), "title": one.title, "origin": one.origin} for one in found.sources_used],
+        "decisions": [model_decision(one) for one in found.decisions],
+        "files": [
+            {
+                "id": str(one.id),
+                "name": one.name,
+                "media_type": one.media_type,
+                "bytes": one.size_bytes,
+                "state": one.state,
+            }
+            for one in found.files
+        ],
+    }
+
+
+def model_decision(one: ModelDecision) -> Shape:
+    """What a model decided, with its own reasons."""
+    return {
+        "id": str(one.id),
+        "route": one.route,
+        "outcome": one.outcome,
+        "failure": one.failure or None,
+        "score": one.score,
+        "findings": list(one.findings),
+        "reasons": list(one.reasons),
+        "provider": one.provider,
+        "model": one.model,
+        "input_sha256": one.input_sha256,
+        "tool_call_id": identity(one.tool_call_id),
+        "at": moment(one.at),
     }
 
 

@@ -7,9 +7,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect, Stream
 
-from trinity.web.context import PageRequest, web_of
+from trinity.web.context import PageRequest, house_of, web_of
 from trinity.web.forms import done, read_form
 from trinity.web.guards import may_add, may_release, may_run, member
+from trinity.web.rooms.sources import SourceRoom
 from trinity.web.rooms.sponsors import sponsors_of
 from trinity.web.stream import Page, answer
 
@@ -86,4 +87,11 @@ async def release(request: PageRequest, source_id: FromPath[UUID]) -> Response[N
     return done(request, f"/sources/{source_id}", "Released to agents.")
 
 
-handlers: list[HTTPRouteHandler] = [projects, project, start_run, add_source, source, release]
+@post("/sources/{source_id:uuid}/reject", guards=[may_release], include_in_schema=False)
+async def reject(request: PageRequest, source_id: FromPath[UUID]) -> Response[None] | Redirect:
+    """Reject a source for good."""
+    await SourceRoom(house_of(request)).reject(request.user, source_id)
+    return done(request, f"/sources/{source_id}", "Rejected. No agent will read it.")
+
+
+handlers: list[HTTPRouteHandler] = [projects, project, start_run, add_source, source, release, reject]
