@@ -74,6 +74,8 @@ class Settings:
     google_token_url: str | None
     google_client_id: str | None
     google_client_secret: str | None = field(repr=False)
+    gmail_topic: str | None
+    """The Pub/Sub topic that Gmail tells of new mail; without one mailboxes are only looked at every minute."""
     stripe_api_base: str | None
     stripe_api_key: str | None = field(repr=False)
     stripe_webhook_secret: str | None = field(repr=False)
@@ -137,6 +139,7 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Settings:
         google_token_url=values.url("GOOGLE_TOKEN_URL"),
         google_client_id=values.text("GOOGLE_CLIENT_ID"),
         google_client_secret=values.text("GOOGLE_CLIENT_SECRET"),
+        gmail_topic=values.text("GMAIL_TOPIC"),
         stripe_api_base=values.url("STRIPE_API_BASE"),
         stripe_api_key=values.text("STRIPE_API_KEY"),
         stripe_webhook_secret=values.text("STRIPE_WEBHOOK_SECRET"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,22 +11,25 @@ from uuid import UUID
 
 import click
 
-from trinity import accounts, agency, integrations
+from trinity import accounts, agency, audit, integrations
 from trinity.accounts import PERMISSIONS
 from trinity.cli import settings as read_settings
 from trinity.cli.local import local_database
 from trinity.cli.seeds import connect_or_reconnect, named_provider, notice_server, sender_of, stripe_account
-from trinity.errors import Refused
+from trinity.errors import NotFound, Refused
+from trinity.integrations import webhook_key
 from trinity.kit.actor import Actor
 from trinity.settings import Settings
 from trinity.store.database import Database
+
+PUSH_TOKEN_BYTES = 32
 
 type Work = Callable[[Settings, Database], Awaitable[dict[str, object]]]
 
 
 @click.group()
 def account() -> None:
-    """Accounts: create, list, connect a mailbox again."""
+    """Accounts: create, list, connect a mailbox again, have it tell of new mail."""
 
 
 @account.command("create")
@@ -102,6 +106,29 @@ def connect_again(
         async with db.transaction(account_id) as tx:
             found = await connect_or_reconnect(tx, settings, new, datetime.now(UTC))
         return {"integration_id": str(found)}
+
+    _report(work, as_json)
+
+
+@account.command("push")
+@click.option("--account", "account_id", type=click.UUID, required=True, help="The account's id.")
+@click.option("--mailbox", "address", required=True, help="A mailbox of this account.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def push_address(account_id: UUID, address: str, as_json: bool) -> None:
+    """Make the address that a Pub/Sub push subscription tells of new mail; the one before it ends. Shown this once."""
+
+    async def work(settings: Settings, db: Database) -> dict[str, object]:
+        token, now = secrets.token_urlsafe(PUSH_TOKEN_BYTES), datetime.now(UTC)
+        async with db.transaction(account_id) as tx:
+            boxes = await integrations.list_integrations(tx, "gmail")
+            found = next((one for one in boxes if one.address == address), None)
+            if found is None:
+                raise NotFound("mailbox")
+            await integrations.retire_webhook_secrets(tx, found.id, now)
+            await integrations.add_webhook_secret(tx, webhook_key(settings), found.id, token, now)
+            actor, about = Actor.system(account_id, "cli"), ("integration", found.id)
+            await audit.record(tx, actor, "mailbox.push_address_made", about, now, {})
+        return {"push_url": f"{settings.base_url}/webhooks/gmail/{account_id}?token={token}"}
 
     _report(work, as_json)
 

@@ -44,6 +44,7 @@ NEEDS = {
         "TRINITY_EXECUTOR_DATABASE_URL",
         "TRINITY_SPENT_URL",
         "GOOGLE_CLIENT_SECRET",
+        "GMAIL_TOPIC",
     ),
     "general": (
         *FILES,

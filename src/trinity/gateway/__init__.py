@@ -17,6 +17,7 @@ from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.spent import SpentRegister
 from trinity.gateway.verify import PROPERTIES, is_verified, verify
+from trinity.gateway.watching import renew_watch
 
 __all__ = [
     "OPERATIONS",
@@ -40,6 +41,7 @@ __all__ = [
     "notify",
     "notify_guest",
     "propose",
+    "renew_watch",
     "request_execution",
     "revoke",
     "take_up_held_runs",

@@ -21,6 +21,7 @@ from trinity.integrations.commands import NewIntegration, connect, move_cursor, 
 from trinity.integrations.credentials import MailboxCredential, SmtpCredential, StripeCredential, open_credential
 from trinity.integrations.queries import (
     Integration,
+    cursor_moved_at,
     find_integration,
     get_cursor,
     get_integration,
@@ -29,6 +30,7 @@ from trinity.integrations.queries import (
 from trinity.integrations.webhooks import (
     WEBHOOK_PURPOSE,
     add_webhook_secret,
+    find_by_token,
     open_webhook_secrets,
     retire_webhook_secrets,
     webhook_key,
@@ -47,7 +49,9 @@ __all__ = [
     "ask_for_check",
     "checks_needed",
     "connect",
+    "cursor_moved_at",
     "due",
+    "find_by_token",
     "find_integration",
     "get_cursor",
     "get_integration",

@@ -54,3 +54,11 @@ async def get_cursor(tx: Tx, integration_id: UUID, name: str) -> str | None:
         "select value from cursors where integration_id = %(i)s and name = %(n)s", {"i": integration_id, "n": name}
     )
     return str(value) if value is not None else None
+
+
+async def cursor_moved_at(tx: Tx, integration_id: UUID, name: str) -> datetime | None:
+    """When a cursor moved last; None before the first time."""
+    moved_at: datetime | None = await tx.value(
+        "select changed_at from cursors where integration_id = %(i)s and name = %(n)s", {"i": integration_id, "n": name}
+    )
+    return moved_at

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from trinity.errors import Refused
 from trinity.kit.ids import uuid7
 from trinity.settings import Settings
-from trinity.store.database import Tx
+from trinity.store.database import Row, Tx
 from trinity.store.urls import derived_key
 
 NONCE_BYTES = 12
@@ -52,6 +52,20 @@ async def retire_webhook_secrets(tx: Tx, integration_id: UUID, now: datetime) ->
 
 async def open_webhook_secrets(tx: Tx, key: bytes, provider: str) -> list[str]:
     """The account's good secrets for a provider, newest first. `Refused` if one was moved here from another row."""
+    return [secret for _, secret in await _opened(tx, key, provider)]
+
+
+async def find_by_token(tx: Tx, key: bytes, provider: str, token: str) -> UUID | None:
+    """The integration whose secret this is, or None; every one is compared, in constant time."""
+    given = token.encode("utf-8", "replace")
+    found = None
+    for integration_id, secret in await _opened(tx, key, provider):
+        if secrets.compare_digest(secret.encode(), given):
+            found = integration_id
+    return found
+
+
+async def _opened(tx: Tx, key: bytes, provider: str) -> list[tuple[UUID, str]]:
     rows = await tx.all(
         "select w.integration_id, w.nonce, w.sealed from webhook_secrets w"
         " join integrations i on i.account_id = w.account_id and i.id = w.integration_id"
@@ -59,12 +73,14 @@ async def open_webhook_secrets(tx: Tx, key: bytes, provider: str) -> list[str]:
         {"provider": provider},
     )
     try:
-        return [
-            AESGCM(key).decrypt(row["nonce"], row["sealed"], _associated(tx.account_id, row["integration_id"])).decode()
-            for row in rows
-        ]
+        return [(row["integration_id"], _open(tx, key, row)) for row in rows]
     except InvalidTag as error:
         raise Refused("credential_invalid", "A webhook secret does not open with our key.") from error
+
+
+def _open(tx: Tx, key: bytes, row: Row) -> str:
+    associated = _associated(tx.account_id, row["integration_id"])
+    return AESGCM(key).decrypt(row["nonce"], row["sealed"], associated).decode()
 
 
 def _associated(account_id: UUID, integration_id: UUID) -> bytes:

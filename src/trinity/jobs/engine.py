@@ -27,7 +27,13 @@ from trinity.store.checks import assert_safe
 from trinity.store.database import Database
 
 CONCURRENCY = {EXECUTOR_QUEUE: 8, GENERAL_QUEUE: 4}
-WORKERS = ("trinity.jobs.workers", "trinity.jobs.models", "trinity.jobs.money", "trinity.jobs.checks")
+WORKERS = (
+    "trinity.jobs.workers",
+    "trinity.jobs.models",
+    "trinity.jobs.money",
+    "trinity.jobs.checks",
+    "trinity.jobs.mail",
+)
 """Every module that holds workers."""
 OBAN_POOL_MAX = 6
 OBAN_NAME = "trinity"

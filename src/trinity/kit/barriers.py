@@ -35,6 +35,8 @@ BARRIERS = (
     "source_decided.after_commit",
     "model_decision.before_commit",
     "model_decision.after_commit",
+    "ingest.before_commit",
+    "ingest.after_commit",
     "run.before_start",
     "run.after_start",
     "run.before_finish",

@@ -1,4 +1,5 @@
-"""The two writes of a mail: create the draft, send the draft. Each once, each under a Permit.
+"""The two writes of a mail: create the draft, send the draft. Each once, each under a Permit. And the watch, which
+asks Gmail to tell a topic of ours when mail comes, and changes nothing that anybody sees.
 
 What the gateway must have committed before calling: the intent and its digest before `create_draft`; the
 draft's id and the mailbox's history id before `send_draft`. Neither call is ever repeated here.
@@ -14,6 +15,7 @@ from trinity.providers.gmail.account import Answer, GmailClient
 from trinity.providers.gmail.failures import DraftConsumed, GmailRefused
 
 NOT_A_DRAFT = "not a draft"
+EXPIRATION_DIGITS_MAX = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,18 @@ async def send_draft(client: GmailClient, permit: Permit, draft_id: str, raw: by
     if not isinstance(labels, list):
         raise OutcomeUnknown("Gmail's answer to a send has no readable labels")
     return Sent(message_id, thread, tuple(str(label) for label in labels), answer.raw)
+
+
+async def watch(client: GmailClient, permit: Permit, topic: str) -> int:
+    """users.watch: tell a Pub/Sub topic of the mailbox's changes for a week; when that ends, in ms since 1970.
+
+    A repeat replaces the watch that stands.
+    """
+    answer = await client.post(permit, "watch", {"topicName": topic})
+    (until,) = _texts(answer, ("expiration",))
+    if not until.isdigit() or len(until) > EXPIRATION_DIGITS_MAX:
+        raise OutcomeUnknown("Gmail's answer to a watch says no time")
+    return int(until)
 
 
 def _message(raw: bytes, thread_id: str | None) -> dict[str, str]:

@@ -39,7 +39,7 @@ WARNINGS_MAX = 20
 DIFFERENT_WORDS_MIN = 6
 HTML_MARK = "[The HTML part says:]"
 
-_MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 _BOUNDARY = re.compile(rb"boundary\s*=", re.IGNORECASE)
 _WORD = re.compile(r"\w{4,40}")
 _AUTOMATIC_PRECEDENCE = ("auto_reply", "auto-reply", "bulk", "junk", "list")

@@ -11,6 +11,7 @@ from trinity.web.api import (
     approvals,
     evidence,
     files,
+    gmail_push,
     health,
     integrations,
     projects,
@@ -33,4 +34,4 @@ router = Router(
         *integrations.handlers,
     ],
 )
-handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers]
+handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers, *gmail_push.handlers]
