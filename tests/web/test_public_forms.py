@@ -12,7 +12,6 @@ from tests.web.desk_in_memory import NOW
 from trinity.web.config import WebConfig
 from trinity.web.public_forms import STAMP_CHARS_MAX, _stamped_at, make_stamp
 from trinity.web.throttle import Meter
-from trinity.web.words import money
 
 CONFIG = WebConfig("http://127.0.0.1:8000", b"k" * 32)
 ACCOUNT = UUID("01900000-0000-7000-8000-000000000001")
@@ -52,12 +51,3 @@ def test_a_meter_counts_within_its_window() -> None:
     assert (meter.count("a"), meter.count("b")) == (2, 0)
     now[0] += timedelta(seconds=31)
     assert meter.count("a") == 1
-
-
-@pytest.mark.parametrize(
-    ("amount_minor", "currency", "said"),
-    [(4900, "usd", "$49.00"), (123456, "eur", "€1,234.56"), (5, "chf", "0.05 CHF"), (1200, "jpy", "1,200 JPY"),
-     (1234, "kwd", "1.234 KWD"), (-250, "gbp", "−£2.50"), (0, "usd", "$0.00")],
-)  # fmt: skip
-def test_money_in_words(amount_minor: int, currency: str, said: str) -> None:
-    assert money(amount_minor, currency) == said

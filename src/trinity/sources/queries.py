@@ -60,6 +60,14 @@ async def list_sources(tx: Tx, project_id: UUID) -> list[Source]:
     return [_source(row) for row in rows]
 
 
+async def list_of_contact(tx: Tx, contact_id: UUID) -> list[Source]:
+    """What came from one person, newest first: for people."""
+    rows = await tx.all(
+        f"{_SELECT} where contact_id = %(contact)s order by id desc limit {PAGE_MAX}", {"contact": contact_id}
+    )
+    return [_source(row) for row in rows]
+
+
 async def list_released(tx: Tx, project_id: UUID) -> list[Source]:
     """What people released in a project, newest first, whoever's it is: for people."""
     rows = await tx.all(

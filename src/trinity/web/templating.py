@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from trinity.accounts import Permission, may
+from trinity.kit import money
 from trinity.web import marks, words
 from trinity.web.assets import assets
 
@@ -32,12 +33,12 @@ class Templates:
             size=size,
             grouped=grouped,
             spark=spark,
+            money=money.spoken,
             marked=marks.marked,
             spelled=marks.spelled,
             marked_address=marks.marked_address,
             word=words.word,
             tone=words.tone,
-            money=words.money,
             event_words=words.event_words,
             incident_title=words.incident_title,
             incident_meaning=words.incident_meaning,

@@ -32,7 +32,21 @@ WORDS = {
     "ok": "holds",
 }
 TONES = {
-    "good": ("done", "passed", "succeeded", "verified", "released", "completed", "ok", "live", "approved", "spent"),
+    "good": (
+        "done",
+        "passed",
+        "won",
+        "paid",
+        "fulfilled",
+        "succeeded",
+        "verified",
+        "released",
+        "completed",
+        "ok",
+        "live",
+        "approved",
+        "spent",
+    ),
     "wait": (
         "awaiting_approval",
         "held",
@@ -109,12 +123,6 @@ INCIDENTS = {
 }
 """Each kind of incident in words: what happened, and what it means."""
 
-SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£"}
-EXPONENTS = dict.fromkeys(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"], 0
-) | dict.fromkeys(["bhd", "jod", "kwd", "omr", "tnd"], 3)
-"""How many digits of a currency's amount stand behind the point, where it is not two."""
-
 
 def word(state: str) -> str:
     """A state as people say it."""
@@ -144,16 +152,6 @@ def incident_title(kind: str) -> str:
 def incident_meaning(kind: str) -> str:
     """What a kind of incident means, or an empty string."""
     return INCIDENTS[kind][1] if kind in INCIDENTS else ""
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount of minor units as people read it: `$49.00`, `1,200 JPY`."""
-    digits = EXPONENTS.get(currency, 2)
-    whole, rest = divmod(abs(amount_minor), 10**digits)
-    number = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
-    sign = "−" if amount_minor < 0 else ""
-    symbol = SYMBOLS.get(currency)
-    return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {currency.upper()}"
 
 
 def event_words(kind: str) -> str:

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from trinity.web.api import (
     approvals,
+    crm,
     evidence,
     files,
     gmail_push,
@@ -28,6 +29,7 @@ router = Router(
         *tool_calls.handlers,
         *approvals.handlers,
         *projects.handlers,
+        *crm.handlers,
         *sponsors.handlers,
         *evidence.handlers,
         *files.handlers,

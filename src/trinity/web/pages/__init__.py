@@ -5,6 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from trinity.web.pages import (
     approvals,
     calls,
+    crm,
     docs,
     files,
     front,
@@ -22,6 +23,7 @@ from trinity.web.pages import (
 handlers: list[HTTPRouteHandler] = [
     *front.handlers,
     *projects.handlers,
+    *crm.handlers,
     *public.handlers,
     *sponsors.handlers,
     *runs.handlers,

@@ -1,16 +1,18 @@
 """The public room: what visitors of an account's pages may see and bring about. Guests have a room of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import accounts, audit, crm, gateway, sources
+from trinity import accounts, audit, crm, gateway, revenue, sources
 from trinity.accounts import Project, PublicAccount
 from trinity.errors import Refused
 from trinity.gateway import House
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex
 from trinity.kit.ids import uuid7_floor
+from trinity.revenue import Offer
 from trinity.store.database import Tx
 
 PART = "public_form"
@@ -28,6 +30,7 @@ class Window:
     address: str | None
     """Where to write to; None while no mailbox is connected."""
     is_taking_requests: bool
+    offers: Sequence[Offer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class PublicRoom:
         """The shop window."""
         async with self._house.db.transaction(account.id) as tx:
             project = await _front_project(tx)
-            return Window(_address(project), project is not None)
+            return Window(_address(project), project is not None, await revenue.list_offers(tx, state="published"))
 
     async def ask(self, account: PublicAccount, request: NewRequest) -> None:
         """Take a request in: contact, company, deal, quarantined source, lead, and a notice to the owner, or nothing.
