@@ -177,6 +177,7 @@ CASES: list[tuple[str, Callable[[ClaimFacts], ClaimFacts], str]] = [
     ("a request without an end", fact(request_expires_at=None), "expired"),
     ("a suspended mailbox", fact(integration_state="suspended"), "not_ready"),
     ("no mailbox", fact(integration_state=None), "not_ready"),
+    ("a check of it fails", fact(failing_checks=("credential",)), "not_ready"),
     ("another mailbox", fact(address="x@b.example"), "resource_changed"),
     ("the alias is gone", fact(aliases=()), "resource_changed"),
     ("another endpoint", fact(endpoint_now="http://127.0.0.1:8002"), "endpoint_changed"),
@@ -315,6 +316,7 @@ STRANGE: dict[str, st.SearchStrategy[Any]] = {
     "request_expires_at": st.none() | MOMENTS,
     "tier_now": st.sampled_from([one.value for one in Tier]),
     "aliases": st.lists(TEXTS, max_size=2).map(tuple),
+    "failing_checks": st.lists(TEXTS, max_size=2).map(tuple),
     "decisions": st.lists(
         st.builds(Decision, TEXTS, TEXTS, st.binary(max_size=30), st.none() | st.binary(max_size=9), st.booleans()),
         max_size=3,

@@ -5,7 +5,7 @@ context owns its tables": authority is read and spent in one place, under one lo
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from trinity import approvals, audit, effects
@@ -18,6 +18,7 @@ from trinity.gateway.endings import end
 from trinity.gateway.house import House
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.steps import Claimed
+from trinity.integrations import Check, is_in_the_way
 from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
 from trinity.policy import POLICIES, ClaimFacts, Decision, adjudicate
@@ -35,6 +36,10 @@ READ = f"""
            o.state as order_state, o.amount_minor as order_amount_minor, o.currency as order_currency,
            o.payment_intent_id as order_payment, {EARLIER} as earlier_minor, {OUTSIDE} as outside_minor,
            (select mode from postures order by id desc limit 1) as posture,
+           coalesce((
+               select jsonb_agg(jsonb_build_object('name', c.name, 'at', extract(epoch from c.checked_at)))
+               from provider_checks c where c.account_id = i.account_id and c.integration_id = i.id
+                   and c.state = 'failing'), '[]') as failing_checks,
            coalesce((
                select jsonb_agg(jsonb_build_object(
                    'approver_id', d.approver_id, 'decision', d.decision, 'statement', encode(d.statement, 'hex'),
@@ -169,7 +174,17 @@ def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
         quorum_now=operation.quorum_for(row["amount_minor"], row["earlier_minor"]) if operation else 99,
         policy_version_now=POLICY_VERSION,
         order=_order(row),
+        failing_checks=_in_the_way(row, now),
     )
+
+
+def _in_the_way(row: Row, now: datetime) -> tuple[str, ...]:
+    """The checks of the integration that fail, are needed for this operation, and still say something about now."""
+    found = [
+        Check(row["integration_id"], one["name"], "failing", "", datetime.fromtimestamp(one["at"], UTC))
+        for one in row["failing_checks"]
+    ]
+    return tuple(sorted(one.name for one in found if is_in_the_way(one, row["operation"], now)))
 
 
 def _order(row: Row) -> OrderFacts | None:

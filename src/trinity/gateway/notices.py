@@ -30,7 +30,7 @@ def _is_number(value: str | int) -> bool:
 KINDS: Mapping[str, Callable[[str | int], bool]] = {
     "id": _form(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "number": _is_number,
-    "word": _form(r"[a-z]{1,20}([_.][a-z]{1,20}){0,4}"),
+    "word": _form(r"[a-z][a-z0-9]{0,19}([_.][a-z0-9]{1,20}){0,4}"),
     "currency": _form(r"[a-z]{3}|[A-Z]{3}"),
     "moment": _form(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"),
     "base": _form(r"https?://[A-Za-z0-9.:\[\]-]{1,253}(/[A-Za-z0-9_-]{1,100}){0,4}"),

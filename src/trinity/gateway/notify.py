@@ -3,6 +3,8 @@
 Its idempotency key follows from the template and its subject, so that whoever says it again says nothing.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.propose import Proposal, propose_in
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import rfc3339
+from trinity.providers.gmail.address import Address, MaterialiseRefused, check_address
 from trinity.store.database import Tx
 
 OPERATION = "system.notify"
@@ -22,6 +25,16 @@ UNSENT_EVERY = timedelta(hours=1)
 LOOKED_AT_MAX = 50
 TOLD_FOR = timedelta(days=1)
 """What is older was told, or happened before there was anybody to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said, and to whom: `member_ids` or `guest_id`."""
+
+    template: str
+    facts: Facts
+    to: Mapping[str, object]
+
 
 type About = tuple[str, UUID]
 """What a notice is about: kind and id."""
@@ -44,8 +57,9 @@ async def notify(
     roles = TEMPLATES[template].roles
     assert roles, f"{template} does not go to members"
     members = await accounts.list_active_members(tx, roles)
-    to = sorted(str(one.user_id) for one in members[:MEMBERS_MAX])
-    return await _propose(house, tx, template, {"member_ids": to}, facts, about, now)
+    to = sorted(str(one.user_id) for one in members if _can_be_written_to(one.email))[:MEMBERS_MAX]
+    project = next(iter(await accounts.list_projects(tx)), None)
+    return await _propose(house, tx, Words(template, facts, {"member_ids": to}), project, about, now)
 
 
 async def notify_guest(
@@ -53,7 +67,10 @@ async def notify_guest(
 ) -> UUID | None:
     """Propose to send a guest the link that opens a project's page; `path` is the page's, with the guest's token."""
     facts: Facts = {"path": path, "expires_at": rfc3339(expires_at)}
-    return await _propose(house, tx, "guest_link", {"guest_id": str(guest_id)}, facts, ("guest", guest_id), now)
+    guest = await accounts.get_guest(tx, guest_id)
+    project = await accounts.get_project(tx, guest.project_id)
+    words = Words("guest_link", facts, {"guest_id": str(guest_id)})
+    return await _propose(house, tx, words, project, ("guest", guest_id), now)
 
 
 async def tell_members(house: House, account_id: UUID) -> None:
@@ -90,20 +107,23 @@ async def _untold(tx: Tx, now: datetime) -> list[tuple[str, About, Facts]]:
 
 
 async def _propose(
-    house: House, tx: Tx, template: str, to: dict[str, object], facts: Facts, about: About, now: datetime
+    house: House, tx: Tx, words: Words, project: accounts.Project | None, about: About, now: datetime
 ) -> UUID | None:
-    key = notice_key(template, about[1])
+    key = notice_key(words.template, about[1])
     if key in await effects.used_keys(tx, [key]):
         return None
-    if reason := await _obstacle(tx, to):
-        await _note_unsent(tx, template, about, reason, now)
+    if reason := await _obstacle(tx, words):
+        await _note_unsent(tx, words.template, about, reason, now)
         return None
-    said = {**facts, BASE_URL: house.settings.base_url}
-    render(template, said)
-    project = (await accounts.list_projects(tx))[0]
-    proposal = Proposal(project.id, OPERATION, key, {"template": template, **to, "facts": said})
+    if project is None:
+        await _note_unsent(tx, words.template, about, "no_project", now)
+        return None
+    said = {**words.facts, BASE_URL: house.settings.base_url}
+    render(words.template, said)
+    payload = {"template": words.template, **words.to, "facts": said}
     actor = Actor.system(tx.account_id, "notices")
     try:
+        proposal = Proposal(project.id, OPERATION, key, payload)
         return (await propose_in(house, tx, actor, OPERATIONS[OPERATION], proposal)).tool_call_id
     except Refused as error:
         if error.code != "idempotency_conflict":
@@ -112,15 +132,20 @@ async def _propose(
         return None
 
 
-async def _obstacle(tx: Tx, to: dict[str, object]) -> str | None:
+async def _obstacle(tx: Tx, words: Words) -> str | None:
     """Why nothing can be said, or None."""
-    if OPERATION not in OPERATIONS:
-        return "not_registered"
     if await integrations.find_integration(tx, "smtp") is None:
         return "no_mail_server"
-    if to.get("member_ids") == []:
-        return "nobody_to_tell"
-    return None if await accounts.list_projects(tx) else "no_project"
+    return "nobody_to_tell" if words.to.get("member_ids") == [] else None
+
+
+def _can_be_written_to(email: str) -> bool:
+    """A member's address was never checked as strictly as a mail's header needs it."""
+    try:
+        check_address(Address(email))
+    except MaterialiseRefused:
+        return False
+    return True
 
 
 async def _note_unsent(tx: Tx, template: str, about: About, reason: str, now: datetime) -> None:

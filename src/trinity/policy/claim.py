@@ -74,6 +74,7 @@ class ClaimFacts:
     quorum_now: int
     policy_version_now: str
     order: OrderFacts | None
+    failing_checks: tuple[str, ...] = ()
 
     def envelope(self) -> Envelope:
         """The envelope from its stored bytes; raises `NotCanonical`."""
@@ -146,6 +147,9 @@ def binding(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
     what = CALLED.get(envelope.provider, "integration")
     if facts.integration_state != "ready":
         reasons.append(Reason("3 binding", "not_ready", f"The {what} is {facts.integration_state or 'gone'}."))
+    if facts.failing_checks:
+        text = f"The {what} is not ready; what fails is: {', '.join(facts.failing_checks)}."
+        reasons.append(Reason("3 binding", "not_ready", text))
     alias = envelope.resource.get("alias", facts.address)
     if facts.address != envelope.resource.get(what) or alias not in (facts.address, *facts.aliases):
         reasons.append(Reason("3 binding", "resource_changed", f"The {what} or its alias is not the approved one."))
