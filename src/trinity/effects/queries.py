@@ -125,15 +125,17 @@ async def list_tool_calls(
     *,
     run_id: UUID | None = None,
     project_id: UUID | None = None,
+    subject_id: UUID | None = None,
     states: list[str] | None = None,
     operations: list[str] | None = None,
     ids: list[UUID] | None = None,
     limit: int = 50,
 ) -> list[ToolCall]:
-    """Calls, newest first, optionally of one run or project, in some states, of some operations, with some ids."""
+    """Calls, newest first, optionally of one run, project or subject, in some states, of some operations, with some ids."""
     rows = await tx.all(
         f"""{_CALL}
         where (%(run)s::uuid is null or t.run_id = %(run)s) and (%(project)s::uuid is null or t.project_id = %(project)s)
+          and (%(subject)s::uuid is null or t.subject_id = %(subject)s)
           and (%(states)s::text[] is null or t.state = any(%(states)s))
           and (%(operations)s::text[] is null or t.operation = any(%(operations)s))
           and (%(ids)s::uuid[] is null or t.id = any(%(ids)s))
@@ -142,6 +144,7 @@ async def list_tool_calls(
         {
             "run": run_id,
             "project": project_id,
+            "subject": subject_id,
             "states": states,
             "operations": operations,
             "ids": ids,

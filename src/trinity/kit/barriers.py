@@ -40,6 +40,8 @@ BARRIERS = (
     "run.before_start",
     "run.after_start",
     "run.before_finish",
+    "buy.before_commit",
+    "buy.after_commit",
     "webhook.before_commit",
     "webhook.after_commit",
     "artifact.after_object",

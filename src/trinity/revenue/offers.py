@@ -133,8 +133,11 @@ async def _move(tx: Tx, actor: Actor, offer_id: UUID, state: str, now: datetime)
 
 
 def _check(new: NewOffer) -> None:
-    if not is_text(new.title, new.summary) or not 1 <= len(new.title.strip()) <= TITLE_CHARS_MAX:
-        raise Refused("invalid_offer", f"An offer has a title of 1 to {TITLE_CHARS_MAX} characters.", status=422)
+    is_title = new.title.isprintable() and 1 <= len(new.title.strip()) <= TITLE_CHARS_MAX
+    if not is_text(new.title, new.summary) or not is_title:
+        raise Refused(
+            "invalid_offer", f"An offer has a title of 1 to {TITLE_CHARS_MAX} visible characters.", status=422
+        )
     if len(new.summary) > SUMMARY_CHARS_MAX:
         raise Refused("invalid_offer", f"A summary has at most {SUMMARY_CHARS_MAX} characters.", status=422)
     if not money.is_currency(new.currency):

@@ -46,6 +46,8 @@ TONES = {
         "live",
         "approved",
         "spent",
+        "published",
+        "delivered",
     ),
     "wait": (
         "awaiting_approval",
@@ -57,6 +59,10 @@ TONES = {
         "draft_only",
         "ready",
         "warning",
+        "partially_refunded",
+        "awaiting",
+        "prepared",
+        "in_transit",
     ),
     "busy": ("executing", "running", "queued", "started", "proposed", "self_consistent"),
     "bad": (
@@ -71,6 +77,10 @@ TONES = {
         "degraded",
         "read_only",
         "critical",
+        "disputed",
+        "dispute_lost",
+        "needs_response",
+        "lost",
     ),
 }
 EXPLANATIONS = {
@@ -114,6 +124,10 @@ INCIDENTS = {
         "A stored file was changed",
         "What lies in the file store under a digest was not what was taken in: a broken disk, a lost object, or somebody’s"
         " hand. It is not given out; where the right file came in again, it was put in its place.",
+    "payment_mismatch": (
+        "Another amount was paid than was asked for",
+        "Stripe says that a checkout of ours was paid with another amount or currency than its offer has. No order was"
+        " made of it. The money is there: look at the payment at Stripe, and give it back or make it good.",
     ),
     "verification_failed": (
         "The provider’s record is not what was approved",

@@ -16,6 +16,7 @@ from trinity.web.api import (
     health,
     integrations,
     projects,
+    revenue,
     session,
     sponsors,
     stripe_webhook,
@@ -34,6 +35,7 @@ router = Router(
         *evidence.handlers,
         *files.handlers,
         *integrations.handlers,
+        *revenue.handlers,
     ],
 )
 handlers: list[ControllerRouterHandler] = [router, *health.handlers, *stripe_webhook.handlers, *gmail_push.handlers]

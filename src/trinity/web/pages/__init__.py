@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from trinity.web.pages import (
     approvals,
+    buying,
     calls,
     crm,
     docs,
@@ -12,6 +13,8 @@ from trinity.web.pages import (
     incidents,
     integrations,
     mail,
+    offers,
+    orders,
     projects,
     proof,
     public,
@@ -26,6 +29,9 @@ handlers: list[HTTPRouteHandler] = [
     *crm.handlers,
     *public.handlers,
     *sponsors.handlers,
+    *buying.handlers,
+    *offers.handlers,
+    *orders.handlers,
     *runs.handlers,
     *approvals.handlers,
     *calls.handlers,
