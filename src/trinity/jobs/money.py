@@ -19,7 +19,7 @@ from trinity import accounts, integrations, revenue  # noqa: E402
 from trinity.gateway.house import EXECUTOR_QUEUE  # noqa: E402
 from trinity.integrations import Integration  # noqa: E402
 from trinity.jobs.station import executor  # noqa: E402
-from trinity.jobs.stripe_state import carry_out, client_of, ensure_order, find_stripe, sync_payment  # noqa: E402
+from trinity.jobs.stripe_state import carry_out, ensure_order, find_stripe, sync_payment  # noqa: E402
 from trinity.jobs.workers import FAILURES_TOLD_MAX, Retried  # noqa: E402
 from trinity.providers.stripe import read  # noqa: E402
 from trinity.providers.stripe.read import Listed, Movement  # noqa: E402
@@ -82,7 +82,7 @@ class BookBalance(Retried):
         stripe = await find_stripe(rails, account_id)
         if stripe is None:
             return
-        client = await client_of(rails, account_id, stripe)
+        client = await rails.stripe(account_id, stripe)
         since = await _since(account_id, stripe, BALANCE_CURSOR, OVERLAP)
         after, newest = job.args.get("after"), job.args.get("newest")
         for _ in range(PAGES_PER_JOB_MAX):
@@ -112,7 +112,7 @@ class PollEvents(Retried):
         stripe = await find_stripe(rails, account_id)
         if stripe is None:
             return
-        client = await client_of(rails, account_id, stripe)
+        client = await rails.stripe(account_id, stripe)
         now = rails.house.clock()
         # The job that goes on with a long list goes on with the same list.
         until = datetime.fromisoformat(job.args["until"]) if "until" in job.args else now - EVENTS_LAG

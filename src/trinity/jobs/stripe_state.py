@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from trinity import integrations, revenue
+from trinity import gateway, integrations, revenue
 from trinity.errors import Refused, Unavailable
 from trinity.gateway import Rails
-from trinity.integrations import Integration, StripeCredential
+from trinity.integrations import Integration
 from trinity.kit.barriers import reached
 from trinity.providers.stripe import read
 from trinity.providers.stripe.client import StripeClient, StripeRefused
@@ -27,13 +27,6 @@ async def find_stripe(rails: Rails, account_id: UUID) -> Integration | None:
     async with rails.house.db.transaction(account_id) as tx:
         found = await integrations.find_integration(tx, "stripe")
     return found if found and found.state == "ready" else None
-
-
-async def client_of(rails: Rails, account_id: UUID, stripe: Integration) -> StripeClient:
-    """A client with the account's key unsealed for as long as the job lasts."""
-    async with rails.house.db.transaction(account_id) as tx:
-        credential = await integrations.open_credential(tx, rails.encryption_key, stripe.id, StripeCredential)
-    return StripeClient(stripe.endpoint, credential.api_key, rails.http, clock=rails.house.clock)
 
 
 async def carry_out(rails: Rails, account_id: UUID, event_id: UUID) -> bool:
@@ -82,6 +75,8 @@ async def sync_payment(
     async def apply(tx: Tx, payment: Payment, is_newest: bool) -> Applied:
         now = rails.house.clock()
         applied = await (revenue.apply_payment(tx, payment, now) if is_newest else revenue.standing(tx, payment))
+        if applied.is_new and applied.order_id:
+            await _tell_owners(rails, tx, applied.order_id)
         if then:
             await then(tx, applied.outcome)
         return applied
@@ -98,6 +93,18 @@ async def ensure_order(rails: Rails, account_id: UUID, payment_intent_id: str) -
     if found is None:
         found = (await sync_payment(rails, account_id, payment_intent_id=payment_intent_id)).order_id
     return found
+
+
+async def _tell_owners(rails: Rails, tx: Tx, order_id: UUID) -> None:
+    """A notice that an order was paid, proposed with the order itself."""
+    order = await revenue.get_order(tx, order_id)
+    facts: dict[str, str | int] = {
+        "order_id": str(order.id),
+        "number": order.number,
+        "amount_minor": order.amount_minor,
+        "currency": order.currency,
+    }
+    await gateway.notify(rails.house, tx, "order_paid", facts, rails.house.clock())
 
 
 async def _look(rails: Rails, account_id: UUID, event: StoredEvent, close: Then) -> None:
@@ -170,7 +177,7 @@ async def _client(rails: Rails, account_id: UUID) -> StripeClient:
     stripe = await find_stripe(rails, account_id)
     if stripe is None:
         raise Refused("not_connected", "This account's Stripe is not connected, or is suspended.")
-    return await client_of(rails, account_id, stripe)
+    return await rails.stripe(account_id, stripe)
 
 
 async def _of_dispute(client: StripeClient, object_id: str) -> str:

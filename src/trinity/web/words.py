@@ -124,6 +124,7 @@ INCIDENTS = {
         "A stored file was changed",
         "What lies in the file store under a digest was not what was taken in: a broken disk, a lost object, or somebody’s"
         " hand. It is not given out; where the right file came in again, it was put in its place.",
+    ),
     "payment_mismatch": (
         "Another amount was paid than was asked for",
         "Stripe says that a checkout of ours was paid with another amount or currency than its offer has. No order was"

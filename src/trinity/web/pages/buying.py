@@ -15,21 +15,19 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from trinity.accounts import PublicAccount
-from trinity.errors import NotFound
+from trinity.errors import Blocked, NotFound, Refused
 from trinity.kit.addresses import normal_address, normal_website
 from trinity.revenue import Checkout, Offer
 from trinity.web.context import house_of
 from trinity.web.forms import Form, read_form
 from trinity.web.guards import anyone
 from trinity.web.pages.public import (
-    AGAIN,
     EMAIL_CHARS_MAX,
     MESSAGE_CHARS_MAX,
     NAME_CHARS_MAX,
     WEBSITE_CHARS_MAX,
-    Filled,
 )
-from trinity.web.public import SHOWN, open_account, public_page, record_refusal, too_many
+from trinity.web.public import AGAIN, SHOWN, Filled, open_account, public_page, record_refusal, too_many
 from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX, Verdict, guard_fields, judge, unhurried
 from trinity.web.rooms.buying import Buyer, BuyingRoom
 
@@ -73,7 +71,11 @@ async def buy(request: Request, slug: FromPath[str], offer: FromPath[str]) -> Re
             filled.notice = AGAIN if verdict is Verdict.UNTIMELY else ""
             if filled.problems or filled.notice:
                 return _offer_page(request, account, found, filled, status=422)
-            token = await BuyingRoom(house_of(request)).buy(account, found, Buyer(**filled.values))
+            try:
+                token = await BuyingRoom(house_of(request)).buy(account, found, Buyer(**filled.values))
+            except (Refused, Blocked):
+                # Nothing was begun: no Stripe is connected, or it was disconnected a moment ago. Not the visitor's fault.
+                return public_page(request, account, "later.html", "A little later, please", status=503)
         return Redirect(f"/p/{account.slug}/checkout/{token}", status_code=303)
 
 
