@@ -51,7 +51,7 @@ async def test_from_the_offer_to_the_order(shop: Shop, visitor: httpx.AsyncClien
     offer, home = await shop.offer(), await place_of(shop)
     path = f"{home}/offers/{offer.slug}"
     assert offer.slug in (await visitor.get(home)).text
-    assert "€49.00" in (await visitor.get(path)).text
+    assert "EUR 49.00" in (await visitor.get(path)).text
     sent = await filled(shop, visitor, path)
     assert sent.status_code == 303
     way = sent.headers["location"]

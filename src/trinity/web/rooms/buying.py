@@ -32,11 +32,6 @@ class BuyingRoom:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    async def offers(self, account: PublicAccount) -> list[Offer]:
-        """What everybody may buy."""
-        async with self._house.db.transaction(account.id) as tx:
-            return await revenue.list_offers(tx, state="published")
-
     async def offer(self, account: PublicAccount, slug: str) -> Offer:
         """One offer that is for sale, or `NotFound`."""
         async with self._house.db.transaction(account.id) as tx:
