@@ -33,6 +33,7 @@ WORKERS = (
     "trinity.jobs.money",
     "trinity.jobs.checks",
     "trinity.jobs.mail",
+    "trinity.jobs.files",
 )
 """Every module that holds workers."""
 OBAN_POOL_MAX = 6

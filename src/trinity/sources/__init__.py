@@ -37,6 +37,8 @@ from trinity.sources.queries import (
     list_sources,
     list_withheld,
 )
+from trinity.sources.rendering import render_report
+from trinity.sources.report import RenderedReport, Report, Section, file_name_of, sections_of
 
 __all__ = [
     "ARTIFACT_BYTES_MAX",
@@ -46,6 +48,9 @@ __all__ = [
     "NewArtifact",
     "NewSource",
     "ReleasedFile",
+    "RenderedReport",
+    "Report",
+    "Section",
     "Source",
     "accepted_extensions",
     "add_artifact",
@@ -54,6 +59,7 @@ __all__ = [
     "attachment_header",
     "decide_artifact",
     "decide_release",
+    "file_name_of",
     "get_artifact",
     "get_source",
     "hold_source",
@@ -69,5 +75,7 @@ __all__ = [
     "read_artifact",
     "record_corruption",
     "record_opened",
+    "render_report",
+    "sections_of",
     "warnings_of",
 ]

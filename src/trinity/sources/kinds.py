@@ -30,6 +30,8 @@ SIGNATURE_BYTES_MIN = 4
 TEXT_LIKE_CONFIDENCE = 0.5
 
 _ZIP_END = b"PK\x05\x06"
+_ZIP_ALONE = _ZIP_END + bytes(4)
+"""The end record of an archive of one part: long enough that no image holds it by chance."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body|<script|<svg|<\?xml|<\?php|<iframe)", re.IGNORECASE)
 _PROGRAM = re.compile(rb"(#!|%PDF-|%!PS|\{\\rtf|MZ|\x7fELF|PK\x03\x04|Rar!|7z)")
@@ -167,7 +169,7 @@ def _jpeg(data: bytes) -> str | None:
 
 
 def _has_zip(data: bytes) -> bool:
-    return _ZIP_END in data[-ZIP_TAIL_BYTES:]
+    return _ZIP_ALONE in data[-ZIP_TAIL_BYTES:]
 
 
 def _office(part: str) -> Callable[[bytes], str | None]:
