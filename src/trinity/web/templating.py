@@ -29,6 +29,7 @@ class Templates:
         )
         self._environment.filters.update(
             when=when,
+            day=day,
             until=until,
             size=size,
             grouped=grouped,
@@ -82,6 +83,11 @@ def when(moment: datetime | None, *, none: str = "–") -> Markup:
     return Markup('<time datetime="{}" data-ago>{}</time>').format(
         moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%d %b %H:%M:%S UTC")
     )
+
+
+def day(moment: datetime) -> str:
+    """A day in UTC, for those whom the hour does not matter to."""
+    return moment.astimezone(UTC).strftime("%d %B %Y").lstrip("0")
 
 
 def until(moment: datetime) -> Markup:

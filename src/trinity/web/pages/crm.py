@@ -37,6 +37,7 @@ async def crm(request: PageRequest) -> Response[str] | Stream:
             "search": search,
             "board": await room.board(request.user) if is_board else None,
             "found": None if is_board else await room.find(request.user, search),
+            "public_path": await room.public_path(request.user),
         }
         return Page("crm.html", "CRM", "crm", values, frozenset({"crm"}))
 

@@ -89,6 +89,11 @@ class CrmRoom:
     def __init__(self, house: House) -> None:
         self._house = house
 
+    async def public_path(self, who: SignedIn) -> str:
+        """Where strangers see the account."""
+        async with self._house.db.transaction(who.account_id) as tx:
+            return f"/p/{(await accounts.get_public_account(tx)).slug}"
+
     async def board(self, who: SignedIn) -> list[Column]:
         """The deals by stage."""
         async with self._house.db.transaction(who.account_id) as tx:
