@@ -25,6 +25,8 @@ from trinity import accounts, agency, approvals, audit, effects, gateway, integr
 from trinity.approvals import NewDecision
 from trinity.gateway import House, Proposal, Proposed, Rails, SpentRegister
 from trinity.kit.actor import Actor
+from trinity.kit.canonical import digest_hex
+from trinity.kit.ids import uuid7
 from trinity.settings import Settings, load
 from trinity.store.database import Database, Tx
 from trinity.store.urls import APP_ROLE, EXECUTOR_ROLE, url_of
@@ -114,9 +116,44 @@ class World:
     async def propose(
         self, key: str = "key-1", *, operation: str = "gmail.send", actor: Actor | None = None, **changes: Any
     ) -> Proposed:
-        """Propose a mail as an agent."""
+        """Propose a mail as an agent; where models must look at it first, they have nothing against it."""
         proposal = Proposal(self.project_id, operation, key, self.mail(**changes), reason="A test wants it.")
-        return await gateway.propose(self.app, actor or self.agent, proposal)
+        return await self.reviewed(await gateway.propose(self.app, actor or self.agent, proposal))
+
+    async def reviewed(self, made: Proposed) -> Proposed:
+        """Let every model that must look at a proposal pass it, and go on."""
+        if made.state != "proposed":
+            return made
+        call = await self.call(made.tool_call_id)
+        for route in gateway.OPERATIONS[call.operation].routes:
+            await self.judge(made, route, "passed")
+        await gateway.conclude_review(self.app, self.account_id, made.tool_call_id)
+        call = await self.call(made.tool_call_id)
+        return replace(made, state=call.state, approval_id=call.approval_id)
+
+    async def judge(self, made: Proposed, route: str, outcome: str, *, payload: bytes | None = None) -> None:
+        """Store what a model said about a proposal's bytes, or about other ones."""
+        now = self.clock()
+        async with self.tx() as tx:
+            stored = (await effects.get_envelope(tx, made.tool_call_id)).payload
+            await tx.execute(
+                """
+                insert into model_decisions (account_id, id, tool_call_id, route, provider, model, input_sha256,
+                                             request_sha256, response, outcome, failure, created_at)
+                values (%(a)s, %(id)s, %(call)s, %(route)s, 'nvidia', 'a test', %(input)s, %(input)s, ''::bytea,
+                        %(outcome)s, %(failure)s, %(now)s)
+                """,
+                {
+                    "a": tx.account_id,
+                    "id": uuid7(now),
+                    "call": made.tool_call_id,
+                    "route": route,
+                    "input": digest_hex(stored if payload is None else payload),
+                    "outcome": outcome,
+                    "failure": "unavailable" if outcome == "failed" else None,
+                    "now": now,
+                },
+            )
 
     async def approve(self, made: Proposed, *, actor: Actor | None = None) -> str:
         """Approve what was proposed, as the owner."""

@@ -15,6 +15,7 @@ from trinity.kit.canonical import canonical_bytes, commitment_hex, digest_hex, r
 from trinity.kit.envelope import Envelope, Mode, Tier
 from trinity.policy import POLICIES, ClaimFacts, Decision, adjudicate
 from trinity.policy.claim import POSTURE_ALLOWS, STATEMENT_SCHEMA, authority, currency, posture, tier
+from trinity.policy.content import Review
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 PAYLOAD, SALT, TYPED = b"From: a@b.example\r\n\r\nHello", b"s" * 32, b'{"subject":"Hello"}'
@@ -118,6 +119,9 @@ def facts(bound: Envelope | None = None, **changes: Any) -> ClaimFacts:
         "aliases": ("c@b.example",),
         "endpoint_now": "http://127.0.0.1:8001",
         "mode_now": "sandbox",
+        "routes": ("copy_safety", "qa"),
+        "reviews": tuple(Review(route, "passed", digest_hex(PAYLOAD)) for route in ("copy_safety", "qa")),
+        "files": (),
         "order": None,
         "tier_now": "external",
         "quorum_now": 1,
@@ -341,7 +345,7 @@ HARMLESS = {
 
 
 def test_the_property_below_knows_every_fact() -> None:
-    assert set(STRANGE) | {"columns", "order"} == {one.name for one in fields(ClaimFacts)}
+    assert set(STRANGE) | {"columns", "order", "routes", "reviews", "files"} == {one.name for one in fields(ClaimFacts)}
 
 
 @settings(max_examples=300)

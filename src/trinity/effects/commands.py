@@ -152,6 +152,16 @@ async def make_ready(tx: Tx, call_id: UUID, not_before: datetime) -> None:
     )
 
 
+async def pass_review(tx: Tx, call_id: UUID, state: str) -> None:
+    """What an agent wrote was passed by the models: it goes on to people, or is ready where none are needed."""
+    row = await tx.one(
+        "update tool_calls set state = %(state)s where id = %(id)s and state = 'proposed' returning run_id",
+        {"id": call_id, "state": state},
+    )
+    if row is not None:
+        touch(tx, call_id, row["run_id"])
+
+
 async def end_call(tx: Tx, call_id: UUID, state: str, reasons: list[dict[str, str]], now: datetime) -> Ended | None:
     """Bring a call that never acted to one of its ends. None if it had ended, or acts."""
     assert state in ENDS

@@ -15,6 +15,7 @@ from trinity.gateway.housekeeping import end_lost_runs, expire_due, find_stuck, 
 from trinity.gateway.notify import notice_key, notify, notify_guest, tell_members
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.propose import Proposal, Proposed, propose
+from trinity.gateway.review import conclude_review
 from trinity.gateway.spent import SpentRegister
 from trinity.gateway.verify import PROPERTIES, is_verified, verify
 from trinity.gateway.watching import renew_watch
@@ -31,6 +32,7 @@ __all__ = [
     "SpentRegister",
     "advance",
     "cancel",
+    "conclude_review",
     "decide",
     "edit",
     "end_lost_runs",

@@ -15,6 +15,7 @@ from trinity.gateway.bind import tier_of
 from trinity.gateway.drivers.refunding import EARLIER, OUTSIDE
 from trinity.gateway.drivers.refunding import OPERATION as REFUND
 from trinity.gateway.endings import end
+from trinity.gateway.files import list_files
 from trinity.gateway.house import House
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.steps import Claimed
@@ -23,6 +24,7 @@ from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
 from trinity.policy import POLICIES, ClaimFacts, Decision, adjudicate
 from trinity.policy.claim import POLICY_VERSION
+from trinity.policy.content import FileFacts, Review
 from trinity.policy.money import OrderFacts
 from trinity.store.database import Row, Tx
 
@@ -40,6 +42,9 @@ READ = f"""
                select jsonb_agg(jsonb_build_object('name', c.name, 'at', extract(epoch from c.checked_at)))
                from provider_checks c where c.account_id = i.account_id and c.integration_id = i.id
                    and c.state = 'failing'), '[]') as failing_checks,
+           coalesce((
+               select jsonb_agg(jsonb_build_object('route', v.route, 'outcome', v.outcome, 'input_sha256', v.input_sha256))
+               from model_decisions v where v.account_id = t.account_id and v.tool_call_id = t.id), '[]') as reviews,
            coalesce((
                select jsonb_agg(jsonb_build_object(
                    'approver_id', d.approver_id, 'decision', d.decision, 'statement', encode(d.statement, 'hex'),
@@ -99,7 +104,7 @@ async def claim(house: House, account_id: UUID, call_id: UUID) -> Claimed | NotY
             return Denied((Reason("2 currency", "not_ready", "The call is not ready."),))
         if row["not_before"] and now < row["not_before"]:
             return NotYet(row["not_before"])
-        facts = _facts(house, row, now)
+        facts = _facts(house, row, await list_files(tx, row["canonical"]), now)
         if reasons := adjudicate(POLICIES, facts):
             await _deny(tx, call_id, reasons, now)
             return Denied(tuple(reasons))
@@ -138,7 +143,7 @@ async def _deny(tx: Tx, call_id: UUID, reasons: list[Reason], now: datetime) -> 
         await audit.record_incident(tx, "tampering", call_id, now, facts, is_critical=True)
 
 
-def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
+def _facts(house: House, row: Row, files: tuple[FileFacts, ...], now: datetime) -> ClaimFacts:
     operation = OPERATIONS.get(row["operation"])
     names = ("provider", "operation", "tier", "idempotency_key", "requester_kind", "requester_id")
     keys = ("account_id", "project_id", "run_id", "integration_id", "supersedes_id", "subject_id", "amount_minor")
@@ -173,6 +178,9 @@ def _facts(house: House, row: Row, now: datetime) -> ClaimFacts:
         tier_now=tier_of(operation) if operation else "extreme",
         quorum_now=operation.quorum_for(row["amount_minor"], row["earlier_minor"]) if operation else 99,
         policy_version_now=POLICY_VERSION,
+        routes=operation.routes if operation else (),
+        reviews=tuple(Review(**item) for item in row["reviews"]),
+        files=files,
         order=_order(row),
         failing_checks=_in_the_way(row, now),
     )

@@ -12,6 +12,7 @@ from trinity.accounts import Permission
 from trinity.approvals import NewDecision
 from trinity.errors import Blocked, Reason, Refused
 from trinity.gateway.endings import end
+from trinity.gateway.files import list_files
 from trinity.gateway.house import House, advance_job
 from trinity.gateway.operations import OPERATIONS
 from trinity.gateway.propose import Proposal, Proposed, propose_in
@@ -32,8 +33,13 @@ async def decide(house: House, actor: Actor, request_id: UUID, new: NewDecision)
         now = house.clock()
         request = await approvals.get_request(tx, request_id)
         member = await accounts.get_member(tx, member_id)
-        envelope = (await effects.get_envelope(tx, request.tool_call_id)).parsed()
+        stored = await effects.get_envelope(tx, request.tool_call_id)
+        envelope = stored.parsed()
         state = await approvals.decide(tx, request, envelope, member, new, now)
+        if new.decision == "approve" and not all(one.is_released for one in await list_files(tx, stored.canonical)):
+            raise Refused(
+                "attachment_not_released", "Release every attachment first: what is in quarantine stays here."
+            )
         if state == "approved":
             await _schedule(tx, request, now)
         elif state == "rejected":

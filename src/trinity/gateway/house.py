@@ -16,6 +16,7 @@ from trinity.settings import Settings
 from trinity.store.database import Database, Job
 
 ADVANCE_JOB = "trinity.jobs.workers.Advance"
+REVIEW_JOB = "trinity.jobs.models.Review"
 VERIFY_JOB = "trinity.jobs.workers.Verify"
 PACKET_JOB = "trinity.jobs.workers.Packet"
 EXECUTOR_QUEUE = "executor"
@@ -72,6 +73,11 @@ class Rails:
 def advance_job(account_id: UUID, call_id: UUID, run_at: datetime | None) -> Job:
     """The job that drives one call on."""
     return _job(ADVANCE_JOB, EXECUTOR_QUEUE, account_id, call_id, run_at)
+
+
+def review_job(account_id: UUID, call_id: UUID) -> Job:
+    """The job that has models look at what an agent wrote."""
+    return _job(REVIEW_JOB, GENERAL_QUEUE, account_id, call_id, None)
 
 
 def verify_job(account_id: UUID, call_id: UUID) -> Job:

@@ -1,13 +1,15 @@
 """What time does to calls and runs: approvals expire, who lost a job gets a new one, or is ended."""
 
+from datetime import datetime
 from uuid import UUID
 
 from trinity import agency, approvals, audit
 from trinity.errors import Reason
 from trinity.gateway.endings import end
-from trinity.gateway.house import House, advance_job, verify_job
+from trinity.gateway.house import House, advance_job, review_job, verify_job
 from trinity.gateway.reconcile import LOOKS_MAX
 from trinity.kit.actor import Actor
+from trinity.store.database import Job
 
 BATCH_MAX = 200
 WAITING = "j.state in ('available', 'scheduled', 'executing', 'retryable')"
@@ -19,7 +21,7 @@ async def expire_due(house: House, account_id: UUID) -> int:
     now = house.clock()
     async with house.db.transaction(account_id) as tx:
         rows = await tx.all(
-            "select id from tool_calls where state in ('awaiting_approval', 'ready') and expires_at <= %(now)s"
+            "select id from tool_calls where state in ('proposed', 'awaiting_approval', 'ready') and expires_at <= %(now)s"
             " order by id limit %(limit)s for update skip locked",
             {"now": now, "limit": BATCH_MAX},
         )
@@ -41,7 +43,7 @@ async def find_stuck(house: House, account_id: UUID) -> int:
         rows = await tx.all(
             f"""
             select t.id, t.not_before, t.state from tool_calls t
-            where (t.state in ('ready', 'executing', 'in_doubt') and t.looks < %(looks)s
+            where (t.state in ('proposed', 'ready', 'executing', 'in_doubt') and t.looks < %(looks)s
                    or t.proof_state = 'pending_receipt')
               and not exists (select from oban_jobs j where j.args->>'tool_call_id' = t.id::text and {WAITING})
             order by t.id limit %(limit)s
@@ -49,11 +51,15 @@ async def find_stuck(house: House, account_id: UUID) -> int:
             {"looks": LOOKS_MAX, "limit": BATCH_MAX},
         )
         for row in rows:
-            is_done = row["state"] == "succeeded"
-            await tx.enqueue(
-                verify_job(account_id, row["id"]) if is_done else advance_job(account_id, row["id"], row["not_before"])
-            )
+            await tx.enqueue(_job_for(account_id, row["id"], row["state"], row["not_before"]))
     return len(rows)
+
+
+def _job_for(account_id: UUID, call_id: UUID, state: str, not_before: datetime | None) -> Job:
+    """What a call in this state waits for."""
+    if state == "proposed":
+        return review_job(account_id, call_id)
+    return verify_job(account_id, call_id) if state == "succeeded" else advance_job(account_id, call_id, not_before)
 
 
 async def end_lost_runs(house: House, account_id: UUID) -> int:

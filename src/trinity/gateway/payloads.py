@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from trinity.errors import Refused
 from trinity.kit.money import AMOUNT_MAX
+from trinity.providers.gmail.materialise import ATTACHMENTS_MAX
 
 RECIPIENTS_MAX = 50
 TEXT_MAX = 100_000
@@ -66,7 +67,7 @@ class MailPayload(Strict):
     bcc: Annotated[list[AddressIn], Field(max_length=RECIPIENTS_MAX)] = []
     subject: Annotated[str, Field(min_length=1, max_length=SUBJECT_MAX), AfterValidator(_visible)]
     text: Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
-    attachments: Annotated[list[str], Field(max_length=0)] = []
+    attachments: Annotated[list[Id], Field(max_length=ATTACHMENTS_MAX)] = []
     in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
 
     @model_validator(mode="after")
@@ -75,11 +76,13 @@ class MailPayload(Strict):
         everyone = [one.addr.lower() for one in (*self.to, *self.cc, *self.bcc)]
         if len(set(everyone)) != len(everyone):
             raise ValueError("a recipient that is named twice")
+        if len(set(self.attachments)) != len(self.attachments):
+            raise ValueError("an attachment that is named twice")
         return self
 
 
 class ReplyPayload(MailPayload):
-    """`gmail.reply`: a mail in the thread of an earlier one of ours, named by its ToolCall's id."""
+    """`gmail.reply`: a mail in the thread of an earlier one, named by our ToolCall's id or an inbound message's."""
 
     in_reply_to: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
 

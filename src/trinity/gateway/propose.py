@@ -11,7 +11,7 @@ from trinity.accounts import Permission
 from trinity.errors import Blocked, NotFound, Reason, Refused
 from trinity.gateway.bind import Frame, bind
 from trinity.gateway.drivers.driver import Ask
-from trinity.gateway.house import House, advance_job
+from trinity.gateway.house import House, advance_job, review_job
 from trinity.gateway.operations import OPERATIONS, Operation
 from trinity.gateway.payloads import parse
 from trinity.kit.actor import Actor
@@ -91,10 +91,12 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
     frame = Frame(ask, operation, proposal.idempotency_key, proposal.supersedes, reason)
     bound = bind(frame, subject, typed_payload, now)
     envelope = bound.envelope
-    state = "awaiting_approval" if operation.needs_approval else "ready"
+    state = _first_state(actor, operation)
     await effects.insert_bound(tx, bound, state, None, now)
     approval_id = None
-    if operation.needs_approval:
+    if state == "proposed":
+        await tx.enqueue(review_job(tx.account_id, call_id))
+    elif state == "awaiting_approval":
         approval_id = await approvals.open_request(tx, envelope, parse_rfc3339(envelope.expires_at), now)
     else:
         await tx.enqueue(advance_job(tx.account_id, call_id, None))
@@ -106,6 +108,13 @@ async def propose_in(house: House, tx: Tx, actor: Actor, operation: Operation, p
     }
     await audit.record(tx, actor, "tool_call.proposed", ("tool_call", call_id), now, facts)
     return Proposed(call_id, state, envelope.tier, envelope.digest, approval_id, is_new=True)
+
+
+def _first_state(actor: Actor, operation: Operation) -> str:
+    """What an agent wrote is looked at by models before people are asked."""
+    if actor.kind == "agent" and operation.routes:
+        return "proposed"
+    return "awaiting_approval" if operation.needs_approval else "ready"
 
 
 def _operation(actor: Actor, proposal: Proposal) -> Operation:

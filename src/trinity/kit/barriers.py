@@ -10,6 +10,8 @@ from collections.abc import Callable
 BARRIERS = (
     "propose.before_commit",
     "propose.after_commit",
+    "review.before_commit",
+    "review.after_commit",
     "decide.before_commit",
     "decide.after_commit",
     "claim.before_commit",

@@ -14,6 +14,8 @@ from trinity.kit.canonical import (
     parse_strict,
 )
 from trinity.kit.envelope import Envelope, Mode, Tier
+from trinity.policy.content import FileFacts, Review
+from trinity.policy.content import content as content_reasons
 from trinity.policy.money import OrderFacts, reservation
 
 STATEMENT_SCHEMA = "trinity/decision/v1"
@@ -73,6 +75,9 @@ class ClaimFacts:
     tier_now: str
     quorum_now: int
     policy_version_now: str
+    routes: tuple[str, ...]
+    reviews: tuple[Review, ...]
+    files: tuple[FileFacts, ...]
     order: OrderFacts | None
     failing_checks: tuple[str, ...] = ()
 
@@ -202,12 +207,17 @@ def posture(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
     return reasons
 
 
+def content(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
+    """7. What leaves was reviewed where it must be, for exactly these bytes, and every file with it is released."""
+    return content_reasons(facts.reviews, facts.routes, facts.files, facts.payload, envelope)
+
+
 def money(facts: ClaimFacts, envelope: Envelope) -> list[Reason]:
     """8. What moves money still agrees with the order that it is about."""
     return reservation(facts.order, envelope)
 
 
-POLICIES: tuple[Policy, ...] = (integrity, currency, binding, tier, authority, posture, money)
+POLICIES: tuple[Policy, ...] = (integrity, currency, binding, tier, authority, posture, content, money)
 POLICY_VERSION = "2026-11-2"
 
 

@@ -56,16 +56,27 @@ def test_html_that_says_something_else_is_warned_of() -> None:
     assert "The HTML says something else than the text." in shown.warnings
 
 
-def test_a_further_part_is_shown() -> None:
+def with_part(disposition: bytes, name: bytes = b"a.pdf") -> MailView:
+    """A mail with one part more."""
     raw = render(a_mail())
     end = raw.rindex(b"--=_trinity")
     boundary = raw[end:].split(b"\r\n")[0].removesuffix(b"--")
-    part = b'\r\nContent-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment; filename="a.pdf"\r\n\r\nx\r\n'
-    shown = view(raw[:end] + boundary + part + raw[end:])
+    part = b"\r\nContent-Type: application/pdf\r\nContent-Disposition: %s; filename*=utf-8''%s\r\n\r\nx\r\n"
+    return view(raw[:end] + boundary + part % (disposition, name) + raw[end:])
+
+
+def test_a_file_is_shown_and_what_hides_as_a_part_is_warned_of() -> None:
+    shown = with_part(b"attachment")
     assert [(one.name, one.content_type, one.size_bytes) for one in shown.attachments] == [
         ("a.pdf", "application/pdf", 1)
     ]
-    assert "The mail holds a further part: a.pdf." in shown.warnings
+    assert shown.warnings == ()
+    assert "The mail holds a further part: a.pdf." in with_part(b"inline").warnings
+
+
+def test_a_file_name_that_turns_itself_around_is_warned_of() -> None:
+    (warning,) = with_part(b"attachment", b"report%E2%80%AEfdp.exe").warnings
+    assert "changes the direction" in warning
 
 
 def test_a_mail_without_a_sender_is_warned_of() -> None:

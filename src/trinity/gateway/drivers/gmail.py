@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import effects, integrations
+from trinity import effects, integrations, sources
 from trinity.effects import Attempt, Receipt, StoredEnvelope, ToolCall
 from trinity.errors import NotFound, OutcomeUnknown, Refused, Unavailable
+from trinity.gateway.drivers import replies
 from trinity.gateway.drivers.driver import Ask, Begun, Checked, Done, Material, Record, Stamp, Subject, Trail
 from trinity.gateway.house import Rails
 from trinity.gateway.outcome import Absent, CannotTell, Found, Outcome, Verdict
@@ -19,19 +20,23 @@ from trinity.gateway.payloads import AddressIn, MailPayload
 from trinity.gateway.steps import Claimed, Step, permit_for, take
 from trinity.integrations import Integration
 from trinity.kit.canonical import canonical_bytes, digest_hex
+from trinity.policy.content import ATTACHMENT, FileFacts
 from trinity.providers.gmail import act as gmail
 from trinity.providers.gmail import read
 from trinity.providers.gmail.account import GmailClient
 from trinity.providers.gmail.compare import differences
 from trinity.providers.gmail.failures import GmailRefused, HistoryGone
 from trinity.providers.gmail.materialise import (
+    ATTACHMENTS_BYTES_MAX,
     Address,
+    File,
     Mail,
     MaterialiseRefused,
     ThreadFacts,
     render,
     reply_to_address,
 )
+from trinity.sources import Artifact
 from trinity.store.database import Tx
 
 KEEPS_DRAFT = "gmail.draft"
@@ -45,6 +50,7 @@ class MailSubject(Subject):
     """A mail's mailbox, and the thread that it joins."""
 
     thread: ThreadFacts | None
+    files: tuple[File, ...] = ()
 
 
 class GmailDriver:
@@ -65,11 +71,20 @@ class GmailDriver:
             raise Refused("mailbox_unknown", "The payload's mailbox is not the project's.", status=422)
         if payload.from_alias not in (mailbox.address, *mailbox.aliases):
             raise Refused("alias_unknown", "The sender is not a verified alias of the mailbox.", status=422)
-        thread = await _thread(tx, mailbox, payload.in_reply_to) if payload.in_reply_to else None
+        thread = await replies.thread_of(tx, mailbox, ask.project.id, payload.in_reply_to)
+        files = await _files(tx, ask, payload.attachments)
         resource = {"mailbox": mailbox.address, "alias": payload.from_alias}
         if thread:
             resource["thread_id"] = thread.gmail_thread_id
-        return MailSubject(integration=mailbox, resource=resource, thread=thread)
+        for number, (artifact, _) in enumerate(files, 1):
+            resource[f"{ATTACHMENT}{number}"] = _said(artifact)
+        return MailSubject(
+            integration=mailbox,
+            resource=resource,
+            subject_id=await replies.subject_of(tx, mailbox, thread, ask.run_id),
+            thread=thread,
+            files=tuple(file for _, file in files),
+        )
 
     def materialise(self, subject: Subject, ask: Ask, stamp: Stamp) -> Material:
         """The final MIME bytes."""
@@ -87,6 +102,7 @@ class GmailDriver:
                 token=stamp.token,
                 date=stamp.now,
                 thread=subject.thread,
+                files=subject.files,
             )
             return Material(render(mail), "message/rfc822")
         except MaterialiseRefused as error:
@@ -150,7 +166,9 @@ class GmailDriver:
         """Nothing waits for a mail that was not sent, beside its run."""
 
     async def verified(self, tx: Tx, call: ToolCall, checked: Checked, now: datetime) -> None:
-        """Nothing follows from a mail by itself."""
+        """A sent mail takes its place in its conversation; one of an order's run has delivered what was bought."""
+        if call.operation != KEEPS_DRAFT and checked.record:
+            await replies.record_sent(tx, call, checked.record.facts, now)
 
 
 def _mail(ask: Ask) -> MailPayload:
@@ -162,24 +180,31 @@ def _addresses(found: list[AddressIn]) -> tuple[Address, ...]:
     return tuple(Address(one.addr, one.name) for one in found)
 
 
-async def _thread(tx: Tx, mailbox: Integration, in_reply_to: str) -> ThreadFacts:
-    """What a reply needs from the mail it follows: from the provider's own record of it."""
-    try:
-        earlier_id = UUID(in_reply_to)
-        earlier = await effects.get_tool_call(tx, earlier_id)
-    except (ValueError, NotFound) as error:
-        raise Refused("thread_unknown", "in_reply_to names no mail of this account.", status=422) from error
-    records = [r for r in await effects.list_receipts(tx, earlier_id) if r.kind == "provider_record"]
-    is_mail = earlier.integration_id == mailbox.id and earlier.state == "succeeded"
-    if not is_mail or not records:
-        raise Refused("thread_unknown", "in_reply_to names no mail that this mailbox sent.", status=422)
-    facts = records[-1].facts
-    return ThreadFacts(
-        gmail_thread_id=facts["thread_id"],
-        references=(*facts["references"], facts["wire_message_id"]),
-        in_reply_to=facts["wire_message_id"],
-        subject=facts["subject"],
-    )
+async def _files(tx: Tx, ask: Ask, ids: list[str]) -> list[tuple[Artifact, File]]:
+    """The project's files, with their bytes checked against their digests. They may still wait for their release."""
+    if not ids:
+        return []
+    store = sources.open_store(ask.house.settings)
+    found = []
+    for one in ids:
+        artifact = await sources.get_artifact(tx, UUID(one))
+        if artifact.project_id != ask.project.id:
+            raise NotFound("file")
+        if artifact.release_state == "rejected":
+            raise Refused("attachment_rejected", "A person rejected this file; it does not leave.", status=422)
+        if artifact.size_bytes > ATTACHMENTS_BYTES_MAX:
+            text = f"The files of a mail have at most {ATTACHMENTS_BYTES_MAX} bytes together."
+            raise Refused("invalid_payload", text, status=422, details={"reason": "attachments_too_large"})
+        data = await sources.read_artifact(store, artifact)
+        found.append((artifact, File(artifact.name, artifact.media_type, data)))
+    return found
+
+
+def _said(artifact: Artifact) -> str:
+    """What the envelope says of a file; the claim compares it with the artifact as it stands then."""
+    return FileFacts(
+        str(artifact.id), artifact.sha256, artifact.size_bytes, artifact.media_type, artifact.is_released
+    ).said()
 
 
 async def _steps(rails: Rails, claimed: Claimed, client: GmailClient, history_id: str) -> Outcome:

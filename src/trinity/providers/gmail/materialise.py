@@ -8,10 +8,11 @@ Sources: RFC 5322 (format), RFC 2045 (quoted-printable), RFC 2046 (alternatives)
 import hashlib
 import re
 import unicodedata
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from urllib.parse import quote
 
 from trinity.providers.gmail.address import (
     Address,
@@ -21,22 +22,29 @@ from trinity.providers.gmail.address import (
     reply_to_address,
 )
 from trinity.providers.gmail.html import html_of
-from trinity.providers.gmail.view import NOBODY, view
+from trinity.providers.gmail.view import NOBODY, Attachment, view
 
-__all__ = ["Address", "Mail", "MaterialiseRefused", "ThreadFacts", "render", "reply_to_address"]
+__all__ = ["Address", "File", "Mail", "MaterialiseRefused", "ThreadFacts", "render", "reply_to_address"]
 
 RECIPIENTS_MAX = 100
 SUBJECT_CHARS_MAX = 500
 TEXT_CHARS_MAX = 200_000
 REFERENCES_MAX = 100
 MESSAGE_ID_CHARS_MAX = 250
-MAIL_BYTES_MAX = 3 * 1024 * 1024
+MAIL_BYTES_MAX = 5 * 1024 * 1024
+"""The provider's record of it, which holds it once more in base64, still fits into a receipt."""
+ATTACHMENTS_MAX = 5
+ATTACHMENTS_BYTES_MAX = 3_000_000
+"""Of all files of a mail together, before their encoding."""
+FILE_NAME_CHARS_MAX = 120
 LINE_CHARS_MAX = 76
 ENCODED_WORD_BYTES = 42
 """UTF-8 bytes in one encoded word: 56 characters of base64, 68 with its frame, within RFC 2047's 75."""
 
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
 _REPLY_MARK = re.compile(r"^(\s*re\s*:)+\s*", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"(application|image|text)/[a-z0-9][a-z0-9.+-]{0,99}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 _.()-]+")
 _PLAIN_ASCII = re.compile(r"[!-~]+( [!-~]+)*")
 
 
@@ -55,6 +63,20 @@ class ThreadFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """One file that goes with a mail, as its reader gets it."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hex, of the bytes before their encoding."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One mail, wholly decided. `text` has LF line ends; `date` has a zone and counts to the second."""
 
@@ -68,6 +90,7 @@ class Mail:
     token: str
     date: datetime
     thread: ThreadFacts | None = None
+    files: tuple[File, ...] = ()
 
 
 def render(mail: Mail) -> bytes:
@@ -79,8 +102,9 @@ def render(mail: Mail) -> bytes:
     _check(mail)
     plain, html = _quoted_printable(mail.text), _quoted_printable(html_of(mail.text))
     headers = _headers(mail)
-    boundary = f"=_trinity_{hashlib.sha256(headers + b'|' + plain + b'|' + html).hexdigest()[:40]}"
-    raw = headers + _body(boundary, plain, html)
+    digests = "".join(one.sha256 for one in mail.files).encode()
+    mark = hashlib.sha256(headers + b"|" + plain + b"|" + html + digests).hexdigest()[:40]
+    raw = headers + _with_files(f"=_trinity_f_{mark}", _body(f"=_trinity_{mark}", plain, html), mail.files)
     if len(raw) > MAIL_BYTES_MAX:
         raise MaterialiseRefused("mail_too_large", f"The mail is larger than {MAIL_BYTES_MAX} bytes.")
     _read_back(mail, raw)
@@ -107,6 +131,18 @@ def _check(mail: Mail) -> None:
         raise MaterialiseRefused("invalid_date", "The date has no zone.")
     if mail.thread is not None:
         _check_thread(mail.thread, mail.subject)
+    _check_files(mail.files)
+
+
+def _check_files(files: tuple[File, ...]) -> None:
+    if len(files) > ATTACHMENTS_MAX:
+        raise MaterialiseRefused("too_many_attachments", f"A mail takes at most {ATTACHMENTS_MAX} files.")
+    if sum(len(one.data) for one in files) > ATTACHMENTS_BYTES_MAX:
+        raise MaterialiseRefused("attachments_too_large", f"Files of more than {ATTACHMENTS_BYTES_MAX} bytes together.")
+    for one in files:
+        _check_characters("file name", one.name, "")
+        if not 1 <= len(one.name) <= FILE_NAME_CHARS_MAX or not _MEDIA_TYPE.fullmatch(one.media_type):
+            raise MaterialiseRefused("invalid_attachment", "A file has no name, a long one, or no known type.")
 
 
 def _check_characters(what: str, text: str, allowed: str) -> None:
@@ -118,11 +154,16 @@ def _check_characters(what: str, text: str, allowed: str) -> None:
             raise MaterialiseRefused("control_character", f"The {what} contains U+{ord(one):04X}.")
 
 
+def is_message_id(text: str) -> bool:
+    """Whether a text can stand among a mail's references."""
+    return len(text) <= MESSAGE_ID_CHARS_MAX and _MESSAGE_ID.fullmatch(text) is not None
+
+
 def _check_thread(thread: ThreadFacts, subject: str) -> None:
     if len(thread.references) > REFERENCES_MAX:
         raise MaterialiseRefused("too_many_references", f"More than {REFERENCES_MAX} references.")
     for one in (*thread.references, thread.in_reply_to):
-        if len(one) > MESSAGE_ID_CHARS_MAX or not _MESSAGE_ID.fullmatch(one):
+        if not is_message_id(one):
             raise MaterialiseRefused("invalid_reference", f"{one[:80]!r} is not a message id.")
     if _REPLY_MARK.sub("", subject) != _REPLY_MARK.sub("", thread.subject):
         raise MaterialiseRefused("subject_mismatch", "A reply keeps its thread's subject.")
@@ -195,6 +236,29 @@ def _body(boundary: str, plain: bytes, html: bytes) -> bytes:
     return head.encode() + parts + f"--{boundary}--\r\n".encode()
 
 
+def _with_files(boundary: str, body: bytes, files: tuple[File, ...]) -> bytes:
+    """The alternatives alone, or together with the files (RFC 2046, section 5.1.3)."""
+    if not files:
+        return body
+    head = f'Content-Type: multipart/mixed;\r\n boundary="{boundary}"\r\n\r\n'.encode()
+    parts = [body, *(_file_part(one) for one in files)]
+    edge = f"--{boundary}".encode()
+    return head + b"".join(edge + b"\r\n" + part + b"\r\n" for part in parts) + edge + b"--\r\n"
+
+
+def _file_part(one: File) -> bytes:
+    """A file with its name in the plain form or in that of RFC 2231, which is one line however long the name is."""
+    if _PLAIN_NAME.fullmatch(one.name):
+        name = f'filename="{one.name}"'
+    else:
+        name = f"filename*=utf-8''{quote(one.name, safe='')}"
+    head = (
+        f"Content-Type: {one.media_type}\r\nContent-Disposition: attachment;\r\n {name}\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode("ascii") + encodebytes(one.data).replace(b"\n", b"\r\n")
+
+
 def _quoted_printable(text: str) -> bytes:
     """RFC 2045, section 6.7, with LF as the line break; leading dots and `From ` are encoded as well."""
     return "\r\n".join(_quoted_line(line) for line in text.split("\n")).encode("ascii")
@@ -222,7 +286,8 @@ def _read_back(mail: Mail, raw: bytes) -> None:
     asked = (mail.sender, mail.to, mail.cc, mail.bcc, mail.reply_to, mail.subject, mail.text)
     read = (shown.sender, shown.to, shown.cc, shown.bcc, shown.reply_to, shown.subject, shown.text)
     has_once = all([name for name, _ in shown.headers].count(name) == 1 for name in ("From", "Subject", "Date"))
-    is_whole = shown.html == html_of(mail.text) and not shown.attachments and shown.sender != NOBODY
+    files = tuple(Attachment(one.name, one.media_type, len(one.data), one.sha256) for one in mail.files)
+    is_whole = shown.html == html_of(mail.text) and shown.attachments == files and shown.sender != NOBODY
     token = shown.header("X-Trinity-Operation")
     if asked != read or token != mail.token or not has_once or not is_whole:
         raise MaterialiseRefused("not_faithful", "The mail would not show exactly what was asked for.")

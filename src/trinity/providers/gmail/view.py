@@ -132,7 +132,9 @@ def _bodies(message: EmailMessage) -> tuple[str, str, tuple[Attachment, ...], li
             name = part.get_filename() or ""
             digest = hashlib.sha256(body).hexdigest()
             attachments.append(Attachment(name, kind, len(body), digest))
-            odd.append(f"The mail holds a further part: {name or kind}.")
+            if not name or part.get_content_disposition() != "attachment":
+                odd.append(f"The mail holds a further part: {name or kind}.")
+            odd += suspicions("A file's name", name)
             continue
         texts[kind], is_clean = _decoded(body, part.get_content_charset("us-ascii"))
         if not is_clean:
