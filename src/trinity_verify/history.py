@@ -13,6 +13,7 @@ ID_TOLERANCE = timedelta(milliseconds=2)
 """A UUIDv7 holds its time to the millisecond, cut or rounded."""
 
 AFTER = {
+    "tool_call.reviewed": "awaiting_approval",
     "tool_call.claimed": "executing",
     "tool_call.ready": "ready",
     "tool_call.in_doubt": "in_doubt",
@@ -26,14 +27,15 @@ AFTER = {
 }
 """The state that an event leaves a call in."""
 FROM = {
+    "awaiting_approval": ("proposed",),
     "executing": ("ready",),
     "ready": ("executing", "in_doubt"),
     "in_doubt": ("executing", "in_doubt"),
     "succeeded": ("executing", "in_doubt"),
     "failed": ("executing", "in_doubt"),
-    "denied": ("ready",),
-    "expired": ("awaiting_approval", "ready"),
-    "cancelled": ("awaiting_approval", "ready"),
+    "denied": ("proposed", "ready"),
+    "expired": ("proposed", "awaiting_approval", "ready"),
+    "cancelled": ("proposed", "awaiting_approval", "ready"),
     "superseded": ("awaiting_approval",),
 }
 """The states from which a call may come to another by one of these events."""

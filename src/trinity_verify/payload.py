@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from trinity_verify import mail, money
-from trinity_verify.form import at, demand, number, parse, sha256, shaped
+from trinity_verify.form import Failed, at, demand, number, parse, sha256, shaped
 from trinity_verify.operations import MAIL, MAILS
 from trinity_verify.packet import Call, Packet
 
@@ -17,6 +17,8 @@ MAIL_OPTIONAL: dict[str, Any] = {
     "attachments": ["uuid"],
     "in_reply_to": ("text",),
 }
+ATTACHMENT = "attachment_"
+"""What an envelope's names for its attachments begin with; a number follows."""
 NOTICE_OPTIONAL: dict[str, Any] = {"member_ids": ["uuid"], "guest_id": "uuid"}
 
 
@@ -57,13 +59,17 @@ def _check_mail(packet: Packet, call: Call) -> None:
 
 def _check_attachments(packet: Packet, call: Call) -> None:
     """The mail carries the artifacts that were asked for, in their order, by digest and type, and no others."""
-    wanted = []
-    for artifact_id in call.typed.get("attachments", []):
-        artifact = packet.find("artifacts", artifact_id)
-        demand(artifact is not None, f"{call.name} has an attachment that this packet knows nothing of")
-        wanted.append((artifact["media_type"], artifact["sha256"]) if artifact else ())
+    wanted, bound = [], {}
+    for number_, artifact_id in enumerate(call.typed.get("attachments", []), 1):
+        one = packet.find("artifacts", artifact_id)
+        if one is None:
+            raise Failed(f"{call.name} has an attachment that this packet knows nothing of")
+        wanted.append((one["media_type"], one["sha256"]))
+        bound[f"{ATTACHMENT}{number_}"] = f"{one['id']} {one['sha256']} {one['size_bytes']} {one['media_type']}"
     carried = [(kind, digest) for kind, _, digest in call.mail["attachments"]]
     demand(carried == wanted, f"{call.name} carries other attachments than were asked for")
+    named = {key: text for key, text in call.envelope["resource"].items() if key.startswith(ATTACHMENT)}
+    demand(named == bound, f"the envelope of {call.name} names other attachments than it carries")
 
 
 def _check_notice(call: Call) -> None:

@@ -116,7 +116,8 @@ def fulfilment(packet: Packet) -> str:
         raise Missing("the mail that delivered the order is not in this packet")
     demand(call.data["operation"] in SENDS and call.state == "succeeded", f"{call.name} delivered, and was not sent")
     carried = call.typed.get("attachments", [])
-    demand(bool(carried), f"{call.name} delivered, and carries nothing")
+    if not carried:
+        raise Missing(f"{call.name} delivered the order without a file, so what was delivered cannot be named")
     is_named = found["artifact_id"] is None or found["artifact_id"] in carried
     demand(is_named, f"{call.name} carries something else than the deliverable")
     demand(found["run_id"] in (None, call.envelope["run_id"]), f"{call.name} is of another run than the delivery")

@@ -125,12 +125,12 @@ def _check_content(packet: Packet, kind: str, one: dict[str, Any]) -> None:
     """What came in is what its event says, and a person released it, or rejected it, or nobody did."""
     where = f"the {kind} {one['id']}"
     mine = [event for event in packet.events if event["subject_id"] == one["id"]]
-    added = [(event["created_at"], event["facts"]) for event in mine if event["kind"] == f"{kind}.added"]
+    added = [(event["created_at"], _public(event)) for event in mine if event["kind"] == f"{kind}.added"]
     names = ("origin", "sha256", "size_bytes") + (("media_type",) if kind == "artifact" else ())
     said = {key: one[key] for key in names}
     demand(added == [(one["created_at"], said)], f"{where} is not what its event says was taken in")
     decided = [event for event in mine if event["kind"] in [f"{kind}.{state}" for state in RELEASED]]
-    is_about = all(event["facts"] == {"sha256": one["sha256"]} for event in decided)
+    is_about = all(event["facts"].get("sha256") == one["sha256"] for event in decided)
     demand(is_about, f"{where} was decided on with another content")
     wanted = f"{kind}.{one['release_state']}" if one["release_state"] in RELEASED else None
     demand(
@@ -141,3 +141,8 @@ def _check_content(packet: Packet, kind: str, one: dict[str, Any]) -> None:
     demand(people == ([person] if wanted else []), f"{where} was decided on by somebody else")
     is_quarantined = one["release_state"] == "quarantined" and one["decided_by"] is None
     demand(bool(wanted) or is_quarantined, f"{where} has an unknown release state")
+
+
+def _public(event: dict[str, Any]) -> dict[str, Any]:
+    """An event's facts without the commitment to what is private, such as a file's name."""
+    return {key: value for key, value in event["facts"].items() if key != "private_commitment"}

@@ -8,9 +8,22 @@ from uuid import uuid4
 import pytest
 
 from tests.postgres import TestServer
+from tests.revenue.conftest import open_shop, stripe_standin
 from tests.world import World, make_world, stand_in
+from tests.worlds import cheap_passwords, gateway_database, gmail_dir, gmail_url, open_world, shared_gmail
 from trinity.proof.keys import Signer, generate, signer
 from trinity.store.urls import with_database
+
+__all__ = [
+    "cheap_passwords",
+    "gateway_database",
+    "gmail_dir",
+    "gmail_url",
+    "open_shop",
+    "open_world",
+    "shared_gmail",
+    "stripe_standin",
+]
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ async def test_a_change_needs_the_csrf_header(signed_in: Client, desk: DeskInMem
         f"projects/{key(99)}",
         f"sources/{key(99)}",
         f"packets/tool-call/{key(99)}",
-        f"packets/order/{key(12)}",
+        f"packets/story/{key(12)}",
         "tool-calls/not-an-id",
     ],
 )

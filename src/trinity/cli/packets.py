@@ -5,7 +5,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
@@ -13,26 +13,30 @@ import click
 from trinity.cli import settings as read_settings
 from trinity.errors import NotFound, Refused
 
+if TYPE_CHECKING:
+    from trinity.proof.graph import Kind
+
 
 @click.command()
+@click.option("--order", "order_id", type=click.UUID, help="The order's id.")
 @click.option("--run", "run_id", type=click.UUID, help="The run's id.")
 @click.option("--tool-call", "call_id", type=click.UUID, help="The ToolCall's id.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write it."
 )
-def packet(run_id: UUID | None, call_id: UUID | None, output: Path) -> None:
-    """Export the proof packet of a run or a ToolCall, signed with the log key."""
-    if (run_id is None) == (call_id is None):
-        raise click.UsageError("Name exactly one of --run and --tool-call.")
-    kind: Literal["run", "tool_call"] = "run" if run_id else "tool_call"
-    subject_id = run_id or call_id
-    assert subject_id is not None
+def packet(order_id: UUID | None, run_id: UUID | None, call_id: UUID | None, output: Path) -> None:
+    """Export the proof packet of an order, a run or a ToolCall, signed with the log key."""
+    given: dict[Kind, UUID | None] = {"order": order_id, "run": run_id, "tool_call": call_id}
+    named = [(kind, subject_id) for kind, subject_id in given.items() if subject_id is not None]
+    if len(named) != 1:
+        raise click.UsageError("Name exactly one of --order, --run and --tool-call.")
+    kind, subject_id = named[0]
     body = asyncio.run(_build(kind, subject_id))
     output.write_bytes(body)
     click.echo(f"{output}: {len(body)} bytes")
 
 
-async def _build(kind: Literal["run", "tool_call"], subject_id: UUID) -> bytes:
+async def _build(kind: "Kind", subject_id: UUID) -> bytes:
     """Look for the subject in every account: this command is the operator's of the whole installation."""
     from trinity import accounts
     from trinity.cli.local import local_database

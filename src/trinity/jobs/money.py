@@ -18,6 +18,7 @@ from oban import Job, worker  # noqa: E402
 from trinity import accounts, integrations, revenue  # noqa: E402
 from trinity.gateway.house import EXECUTOR_QUEUE  # noqa: E402
 from trinity.integrations import Integration  # noqa: E402
+from trinity.jobs.packets import ask_for_order  # noqa: E402
 from trinity.jobs.station import executor  # noqa: E402
 from trinity.jobs.stripe_state import carry_out, ensure_order, find_stripe, sync_payment  # noqa: E402
 from trinity.jobs.workers import FAILURES_TOLD_MAX, Retried  # noqa: E402
@@ -180,7 +181,8 @@ async def _book_page(account_id: UUID, page: Listed[Movement]) -> None:
     for movement in new:
         order_id = await ensure_order(rails, account_id, movement.payment_intent_id)
         async with db.transaction(account_id, barrier="book") as tx:
-            await revenue.book(tx, movement, order_id, clock())
+            if await revenue.book(tx, movement, order_id, clock()) and order_id:
+                await ask_for_order(tx, order_id, clock())
 
 
 async def _since(account_id: UUID, stripe: Integration, name: str, overlap: timedelta) -> datetime:

@@ -7,6 +7,7 @@ from trinity import gateway, integrations, revenue
 from trinity.errors import Refused, Unavailable
 from trinity.gateway import Rails
 from trinity.integrations import Integration
+from trinity.jobs.packets import ask_for_order
 from trinity.kit.barriers import reached
 from trinity.providers.stripe import read
 from trinity.providers.stripe.client import StripeClient, StripeRefused
@@ -77,6 +78,8 @@ async def sync_payment(
         applied = await (revenue.apply_payment(tx, payment, now) if is_newest else revenue.standing(tx, payment))
         if applied.is_new and applied.order_id:
             await _tell_owners(rails, tx, applied.order_id)
+        if applied.order_id:
+            await ask_for_order(tx, applied.order_id, now)
         if then:
             await then(tx, applied.outcome)
         return applied

@@ -13,9 +13,10 @@ stand_in_for_erlpack()
 from oban import Job, worker  # noqa: E402
 
 from trinity import accounts, agency, effects, gateway  # noqa: E402
+from trinity.agency.evidence import order_of_run  # noqa: E402
 from trinity.gateway.house import EXECUTOR_QUEUE, GENERAL_QUEUE, advance_job  # noqa: E402
 from trinity.hermes import run_runtime  # noqa: E402
-from trinity.jobs.packets import export  # noqa: E402
+from trinity.jobs.packets import ORDER_ATTEMPTS_MAX, ask_for_order, ask_for_orders_behind, export, order_of_call  # noqa: E402
 from trinity.jobs.station import executor, general  # noqa: E402
 from trinity.kit.barriers import reached  # noqa: E402
 
@@ -62,11 +63,13 @@ class Packet(Retried):
     """Builds the proof packets that a verified call belongs to, and checks them with the verifier itself."""
 
     async def process(self, job: Job) -> None:
-        """One packet for the call and, if it belongs to a run, one for the run."""
+        """One packet for the call and, where it belongs to one, one for the run; the order's follows by its own job."""
         station = general()
         account_id, call_id = UUID(job.args["account_id"]), UUID(job.args["tool_call_id"])
         async with station.house.db.transaction(account_id) as tx:
             call = await effects.get_tool_call(tx, call_id)
+            if order_id := await order_of_call(tx, call):
+                await ask_for_order(tx, order_id, station.house.clock())
         db, signer = station.house.db, station.signer
         await export(db, account_id, "tool_call", call_id, signer, station.house.clock())
         if call.run_id is not None:
@@ -81,7 +84,21 @@ class RunPacket(Retried):
         """The newest packet counts; one that was built for a call of the run before is superseded."""
         station = general()
         account_id, run_id = UUID(job.args["account_id"]), UUID(job.args["run_id"])
+        async with station.house.db.transaction(account_id) as tx:
+            if order_id := await order_of_run(tx, run_id):
+                await ask_for_order(tx, order_id, station.house.clock())
         await export(station.house.db, account_id, "run", run_id, station.signer, station.house.clock())
+
+
+@worker(queue=GENERAL_QUEUE, max_attempts=ORDER_ATTEMPTS_MAX)
+class OrderPacket(Retried):
+    """Builds the packet of an order, as it stands now."""
+
+    async def process(self, job: Job) -> None:
+        """The newest packet counts. One of an unfinished order says what is missing, and does not verify yet."""
+        station = general()
+        account_id, order_id = UUID(job.args["account_id"]), UUID(job.args["order_id"])
+        await export(station.house.db, account_id, "order", order_id, station.signer, station.house.clock())
 
 
 @worker(queue=GENERAL_QUEUE)
@@ -124,7 +141,8 @@ class Housekeeping:
             await tx.execute("select trinity_ensure_partitions(%(n)s)", {"n": PARTITION_MONTHS_AHEAD})
         failures: list[Exception] = []
         for account_id in await accounts.account_ids(house.db):
-            for work in (gateway.expire_due, gateway.find_stuck, gateway.end_lost_runs, gateway.take_up_held_runs):
+            due = (gateway.expire_due, gateway.find_stuck, gateway.end_lost_runs, gateway.take_up_held_runs)
+            for work in (*due, ask_for_orders_behind):
                 try:
                     await work(house, account_id)
                 except Exception as error:

@@ -5,18 +5,33 @@ to be missing, and that nothing here judges: `trinity_verify` does, and it impor
 """
 
 from trinity.proof.evidence import Check, checks
+from trinity.proof.graph import Kind
 from trinity.proof.keys import Signer, generate, signer
 from trinity.proof.packets import build_packet
-from trinity.proof.store import StoredPacket, latest_packet, store_packet
+from trinity.proof.store import (
+    PacketLine,
+    StoredPacket,
+    latest_packet,
+    newest_packets,
+    orders_behind,
+    store_packet,
+)
+from trinity.proof.story import Story, read_story
 
 __all__ = [
     "Check",
+    "Kind",
+    "PacketLine",
     "Signer",
     "StoredPacket",
+    "Story",
     "build_packet",
     "checks",
     "generate",
     "latest_packet",
+    "newest_packets",
+    "orders_behind",
+    "read_story",
     "signer",
     "store_packet",
 ]

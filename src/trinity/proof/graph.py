@@ -122,7 +122,14 @@ async def _of_work(tx: Tx, kind: Kind, subject_id: UUID) -> _Work:
 
 
 async def _of_order(tx: Tx, order: OrderEvidence) -> _Work:
-    """The runs that work on the order, their calls, the conversations that these began, and the runs that answer there."""
+    """All that was done for an order."""
+    run_ids, found, threads = await work_of_order(tx, order)
+    runs = [await agency.get_run(tx, run_id) for run_id in run_ids]
+    return _Work(runs, threads, [await _call(tx, one) for one in found])
+
+
+async def work_of_order(tx: Tx, order: OrderEvidence) -> tuple[list[UUID], list[About], list[ThreadRecord]]:
+    """The runs that work on an order, their calls, the conversations that these began, and the runs that answer there."""
     run_ids = await runs_of_order(tx, order.id)
     about = [order.id, order.checkout_id]
     first = await calls_about(tx, run_ids=run_ids, subject_ids=about, ids=[*order.call_ids], limit=CALLS_MAX)
@@ -134,8 +141,7 @@ async def _of_order(tx: Tx, order: OrderEvidence) -> _Work:
     )
     if len(found) > CALLS_MAX:
         raise Refused("too_large", f"More than {CALLS_MAX} calls belong to this order.", status=422)
-    runs = [await agency.get_run(tx, run_id) for run_id in run_ids]
-    return _Work(runs, threads, [await _call(tx, one) for one in found])
+    return run_ids, found, threads
 
 
 async def _call(tx: Tx, about: About) -> CallGraph:

@@ -97,6 +97,14 @@ async def order_evidence(tx: Tx, order_id: UUID) -> OrderEvidence:
     )
 
 
+async def order_about(tx: Tx, subject_id: UUID) -> UUID | None:
+    """The order that this is, or that this checkout led to; None for anything else."""
+    found: UUID | None = await tx.value(
+        "select id from orders where id = %(id)s or checkout_id = %(id)s limit 1", {"id": subject_id}
+    )
+    return found
+
+
 def _objects(rows: list[Mapping[str, object]]) -> list[str]:
     """The ids by which Stripe knows the parts of an order."""
     names = ("payment_intent_id", "charge_id", "provider_session_id", "provider_refund_id", "provider_dispute_id")

@@ -1,7 +1,6 @@
 """The desk's evidence: the seven properties as they stand, the stored packet, and a verification of it."""
 
 from collections.abc import Sequence
-from typing import Literal
 from uuid import UUID
 
 from trinity import agency, audit, effects, proof
@@ -27,7 +26,7 @@ class Proving:
         self._verifier_key = verifier_key
 
     async def proof(self, who: SignedIn, kind: str, id_: UUID) -> Proof:
-        """The proof of one ToolCall, or of all of a run's."""
+        """The proof of one ToolCall, or of all of a run's or an order's."""
         async with self._house.db.transaction(who.account_id) as tx:
             names = await reading.names_in(tx)
             title, calls = await _subject(tx, kind, id_)
@@ -66,14 +65,17 @@ class Proving:
 
 async def _subject(tx: Tx, kind: str, id_: UUID) -> tuple[str, list[effects.ToolCall]]:
     """A title where the subject has one, and the calls that it is about."""
+    if kind == "order":
+        story = await proof.read_story(tx, id_)
+        return f"Order {story.order.number}", list(story.calls)
     if kind == "run":
         run = await agency.get_run(tx, id_)
         return run.goal, await effects.list_tool_calls(tx, run_id=id_)
     return "", [await effects.get_tool_call(tx, id_)]
 
 
-def _kind(kind: str) -> Literal["run", "tool_call"]:
-    return "run" if kind == "run" else "tool_call"
+def _kind(kind: str) -> proof.Kind:
+    return "order" if kind == "order" else "run" if kind == "run" else "tool_call"
 
 
 def _worst(found: Sequence[str], worst_first: Sequence[str], otherwise: str) -> str:

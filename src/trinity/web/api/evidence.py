@@ -39,7 +39,7 @@ async def incidents(
 
 @get("/packets/{kind:str}/{id_:uuid}", guards=[member])
 async def packet(request: PageRequest, kind: FromPath[str], id_: FromPath[UUID]) -> Response[bytes]:
-    """The newest proof packet of a `tool-call` or a `run`."""
+    """The newest proof packet of an `order`, a `run` or a `tool-call`."""
     kind = kind.replace("_", "-")
     demand_kind(kind)
     body = await web_of(request).desk.packet(request.user, kind, id_)

@@ -8,27 +8,35 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from trinity.errors import NotFound
-from trinity.web.context import PageRequest, web_of
+from trinity.web.context import PageRequest, house_of, web_of
 from trinity.web.guards import member
+from trinity.web.rooms.proof import ProofRoom
 from trinity.web.stream import Page, answer
 
-KINDS = ("tool-call", "run")
+KINDS = ("order", "run", "tool-call")
+TOPICS = {"order": "order", "run": "run", "tool-call": "call"}
 
 
 @get("/proof", guards=[member], include_in_schema=False)
 async def proofs(request: PageRequest) -> Response[str] | Stream:
-    """Everything that was executed, with its proof state."""
+    """Orders, runs and everything that was executed, with what the verifier says of each."""
+    web = web_of(request)
 
     async def draw() -> Page:
-        found = await web_of(request).desk.provable(request.user)
-        return Page("proofs.html", "Proof", "proof", {"calls": found}, frozenset({"sent"}))
+        room = ProofRoom(web.house) if web.house else None
+        values = {
+            "orders": await room.packets(request.user, "order") if room else (),
+            "runs": await room.packets(request.user, "run") if room else (),
+            "calls": await web.desk.provable(request.user),
+        }
+        return Page("proofs.html", "Proof", "proof", values, frozenset({"sent"}))
 
     return await answer(request, draw)
 
 
 @get("/proof/{kind:str}/{id_:uuid}", guards=[member], include_in_schema=False)
 async def proof(request: PageRequest, kind: FromPath[str], id_: FromPath[UUID]) -> Response[str] | Stream:
-    """The proof of one effect or run; `?verify=now` exports the packet and verifies it on the spot."""
+    """The proof of one effect, run or order; `?verify=now` exports the packet and verifies it on the spot."""
     demand_kind(kind)
     web = web_of(request)
     is_asked = request.query_params.get("verify") == "now"
@@ -36,8 +44,10 @@ async def proof(request: PageRequest, kind: FromPath[str], id_: FromPath[UUID]) 
 
     async def draw() -> Page:
         found = await web.desk.proof(request.user, kind, id_)
-        values = {"proof": found, "verification": verification}
-        topics = frozenset({f"{'run' if kind == 'run' else 'call'}:{id_}", "sent"})
+        is_story = kind == "order" and web.house is not None
+        steps = await ProofRoom(house_of(request)).steps(request.user, id_) if is_story else ()
+        values = {"proof": found, "verification": verification, "steps": steps}
+        topics = frozenset({f"{TOPICS[kind]}:{id_}", "sent"})
         return Page("proof.html", f"Proof: {found.title}", "proof", values, topics)
 
     return await answer(request, draw)
