@@ -355,6 +355,17 @@ class TestHostileMail:
         async with world.tx() as tx:
             assert (await source_of(tx, messages[2])).contact_id == mallory.id
 
+    async def test_nobody_takes_a_conversation_over_by_answering_first(self, world: World) -> None:
+        sent = await sent_mail(world)
+        await deliver(world, answer_to(sent, From="mallory@evil.example", Message_ID="<m@evil.example>"))
+        await read_mail(world)
+        ((thread, _),) = await conversations(world)
+        assert thread.contact_id is None
+        await deliver(world, answer_to(sent))
+        await read_mail(world)
+        ((thread, _),) = await conversations(world)
+        assert thread.contact_email == "ada@customer.example"
+
     async def test_a_mail_that_cannot_be_kept_lets_the_others_by(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:

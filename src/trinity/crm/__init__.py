@@ -18,7 +18,7 @@ from trinity.crm.commands import (
     move_deal,
     open_deal,
 )
-from trinity.crm.matching import find_by_wire_ids, known_messages, lock_mailbox, project_of
+from trinity.crm.matching import find_by_wire_ids, inbound_sources, known_messages, lock_mailbox, project_of
 from trinity.crm.models import STAGES
 from trinity.crm.queries import (
     Activity,
@@ -76,6 +76,7 @@ __all__ = [
     "get_deal",
     "get_message",
     "get_thread",
+    "inbound_sources",
     "known_messages",
     "list_companies",
     "list_contacts",

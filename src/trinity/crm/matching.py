@@ -10,6 +10,7 @@ from trinity.crm.threads import Thread, get_thread
 from trinity.store.database import Tx
 
 IDS_MAX = 500
+SOURCES_MAX = 5_000
 
 
 async def lock_mailbox(tx: Tx, integration_id: UUID) -> None:
@@ -53,4 +54,17 @@ async def project_of(tx: Tx, integration_id: UUID, contact_id: UUID | None) -> U
         " order by (p.integration_id is not distinct from %(integration)s) desc, d.id desc nulls last, p.id limit 1",
         {"contact": contact_id, "integration": integration_id},
     )
+    return found
+
+
+async def inbound_sources(tx: Tx, thread_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The sources of what came in, by thread."""
+    rows = await tx.all(
+        "select thread_id, source_id from thread_messages where thread_id = any(%(ids)s) and source_id is not null"
+        f" order by id desc limit {SOURCES_MAX}",
+        {"ids": list(thread_ids)},
+    )
+    found: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        found.setdefault(row["thread_id"], []).append(row["source_id"])
     return found

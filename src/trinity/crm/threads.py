@@ -174,14 +174,17 @@ async def find_thread(tx: Tx, integration_id: UUID, provider_thread_id: str) -> 
 
 
 async def list_threads(
-    tx: Tx, *, contact_id: UUID | None = None, state: str | None = None, limit: int = PAGE_MAX
+    tx: Tx, *, contact_id: UUID | None = None, state: str | None = None, search: str = "", limit: int = PAGE_MAX
 ) -> list[Thread]:
-    """Conversations, the one with the newest message first."""
+    """Conversations, the one with the newest message first. `search` is a part of the subject or of the person."""
     rows = await tx.all(
         f"""{_THREAD}
         where (%(contact)s::uuid is null or t.contact_id = %(contact)s) and (%(state)s::text is null or t.state = %(state)s)
+          and (%(search)s = '' or position(lower(%(search)s) in lower(t.subject)) > 0
+               or position(lower(%(search)s) in lower(coalesce(c.email, ''))) > 0
+               or position(lower(%(search)s) in lower(coalesce(c.name, ''))) > 0)
         order by t.last_at desc, t.id desc limit %(limit)s""",
-        {"contact": contact_id, "state": state, "limit": min(limit, PAGE_MAX)},
+        {"contact": contact_id, "state": state, "search": search, "limit": min(limit, PAGE_MAX)},
     )
     return [Thread(**row) for row in rows]
 

@@ -184,7 +184,8 @@ async def _keep(tx: Tx, desk: Desk, fetched: Fetched, mail: InboundMail) -> str:
     source_id = await sources.add_source(tx, desk.actor, source, now)
     files, refused = await _files(tx, desk, mail, project_id, contact_id, now)
     facts = _facts(desk, mail, files, refused)
-    new = _message(desk, fetched, mail, project_id, direction="in", contact_id=contact_id)
+    is_theirs = thread is None or thread.contact_id is not None or await _was_written_to(tx, thread, mail.sender.addr)
+    new = _message(desk, fetched, mail, project_id, direction="in", contact_id=contact_id if is_theirs else None)
     provider_thread_id = thread.provider_thread_id if thread else fetched.thread_id
     new = _with(new, source_id=source_id, facts=facts, provider_thread_id=provider_thread_id)
     recorded = await crm.record_message(tx, new, now)
@@ -326,6 +327,17 @@ async def _bounced(tx: Tx, desk: Desk, mail: InboundMail, recorded: crm.Recorded
         "status": named.get(thread.contact_email, "") if is_believed else "",
     }
     await audit.record_incident(tx, "mail_bounced", recorded.message_id, now, facts, is_critical=False)
+
+
+async def _was_written_to(tx: Tx, thread: crm.Thread, addr: str) -> bool:
+    """Whether a mail of ours in the thread went to this address. Nobody else takes a conversation over by answering."""
+    recipients: set[str] = set()
+    ours = [one for one in await crm.list_messages(tx, thread.id) if one.direction == "out"]
+    for message in ours:
+        if message.tool_call_id is not None:
+            payload = (await effects.get_envelope(tx, message.tool_call_id)).payload
+            recipients |= {one.addr.lower() for one in parse(payload).to}
+    return not ours or addr.lower() in recipients
 
 
 async def _has_our_mail(tx: Tx, thread_id: UUID) -> bool:

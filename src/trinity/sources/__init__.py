@@ -36,6 +36,7 @@ from trinity.sources.queries import (
     list_released,
     list_sources,
     list_withheld,
+    release_states,
 )
 from trinity.sources.rendering import render_report
 from trinity.sources.report import RenderedReport, Report, Section, file_name_of, sections_of
@@ -75,6 +76,7 @@ __all__ = [
     "read_artifact",
     "record_corruption",
     "record_opened",
+    "release_states",
     "render_report",
     "sections_of",
     "warnings_of",

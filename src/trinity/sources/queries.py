@@ -1,5 +1,6 @@
 """Reading sources."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -104,3 +105,12 @@ async def list_withheld(tx: Tx, project_id: UUID, contact_id: UUID | None) -> li
 def _source(row: Row) -> Source:
     body = bytes(row.pop("body"))
     return Source(**row, text=body.decode())
+
+
+async def release_states(tx: Tx, source_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """How each of these texts stands."""
+    rows = await tx.all(
+        "select id, release_state from sources where id = any(%(ids)s) limit %(limit)s",
+        {"ids": list(source_ids), "limit": len(source_ids)},
+    )
+    return {row["id"]: row["release_state"] for row in rows}

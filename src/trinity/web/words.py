@@ -30,6 +30,10 @@ WORDS = {
     "gmail.draft": "Save a draft",
     "self_consistent": "self-consistent",
     "ok": "holds",
+    "thread.open": "to answer",
+    "thread.waiting": "we wrote",
+    "thread.answered": "answered",
+    "thread.closed": "closed",
 }
 TONES = {
     "good": (
@@ -119,6 +123,20 @@ INCIDENTS = {
         "One approval, more than one mail",
         "The mailbox holds more than one sent mail with the token of one call: something acted without authority."
         " Everything went on hold.",
+    ),
+    "mail_bounced": (
+        "A mail came back",
+        "The other side’s mail server says that a mail did not arrive. The conversation shows for whom. A report that is"
+        " about no mail of ours marks nobody.",
+    ),
+    "mail_not_taken": (
+        "A mail could not be taken in",
+        "It lies in the mailbox, and the mails behind it were read. Look at it there.",
+    ),
+    "mailbox_suspended": (
+        "A mailbox has to be connected again",
+        "Google no longer accepts our grant for it: it was withdrawn, or has run out. Nothing is read or sent through it"
+        " until an owner connects it again.",
     ),
     "artifact_corrupted": (
         "A stored file was changed",

@@ -20,6 +20,7 @@ from trinity.web.api import (
     session,
     sponsors,
     stripe_webhook,
+    threads,
     tool_calls,
 )
 
@@ -32,6 +33,7 @@ router = Router(
         *projects.handlers,
         *crm.handlers,
         *sponsors.handlers,
+        *threads.handlers,
         *evidence.handlers,
         *files.handlers,
         *integrations.handlers,
