@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.paid import Shop
 from tests.sandbox.smtp.standin import SmtpStandIn
 from tests.world import ENCRYPTION_KEY, World
 from trinity import accounts, audit, effects, gateway, integrations
@@ -238,3 +239,23 @@ async def test_a_guest_gets_a_link_of_his_project(desk: Desk) -> None:
     assert (await world.drive(call_id)).state == "succeeded"
     assert desk.mails()[0]["recipients"] == ["gus@sponsor.example"]
     assert path in desk.smtp.taken()[-1].decode()
+
+
+async def test_a_refund_and_a_rejection_are_told(shop: Shop) -> None:
+    world = shop.world
+    credential = SmtpCredential("smtp://127.0.0.1:2525")
+    new = NewIntegration("smtp", "notices@x.example", "N", "smtp://127.0.0.1:2525", credential)
+    async with world.rails.house.db.transaction(world.account_id) as tx:
+        actor = Actor.system(world.account_id, "test")
+        await integrations.connect(tx, ENCRYPTION_KEY, actor, new, lambda _: "sandbox", world.clock())
+    refunded = await shop.approved_refund(await shop.order(), 1000)
+    assert (await world.drive(refunded.tool_call_id)).state == "succeeded"
+    rejected = await world.propose("another")
+    await world.decide(rejected, "reject")
+    await gateway.tell_members(world.app, world.account_id)
+    async with world.tx() as tx:
+        said = {one.idempotency_key: one.id for one in await notices_of(tx)}
+        wanted = {f"notice/refund_settled/{refunded.tool_call_id}", f"notice/decided/{rejected.approval_id}"}
+        assert set(said) == wanted
+        stored = await effects.get_envelope(tx, said[f"notice/refund_settled/{refunded.tool_call_id}"])
+    assert b"EUR 10.00" in stored.payload

@@ -105,9 +105,9 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "refund_settled": Template(
         OWNERS,
-        {"order_id": "id", "number": "number", "amount_minor": "number", "currency": "currency", "state": "word"},
-        "Refund for order {number}: {state}",
-        "A refund of {amount} for order {number} is {state}.\n\n{base_url}/orders/{order_id}",
+        {"order_id": "id", "number": "number", "amount_minor": "number", "currency": "currency"},
+        "Order {number}: {amount} paid back",
+        "A refund of {amount} for order {number} was made.\n\n{base_url}/orders/{order_id}",
     ),
     "incident": Template(
         OWNERS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from trinity import accounts, approvals, audit, effects, integrations
+from trinity import accounts, approvals, audit, effects, integrations, revenue
 from trinity.errors import Refused
 from trinity.gateway.house import House
 from trinity.gateway.notices import BASE_URL, TEMPLATES, Facts, render
@@ -38,6 +38,8 @@ class Words:
 
 type About = tuple[str, UUID]
 """What a notice is about: kind and id."""
+type Untold = tuple[str, About, Facts]
+"""A notice that is to be said: its template, what it is about, its facts."""
 
 
 def notice_key(template: str, about: UUID) -> str:
@@ -74,7 +76,7 @@ async def notify_guest(
 
 
 async def tell_members(house: House, account_id: UUID) -> None:
-    """Tell what is found by looking: approvals that wait, calls that expired undecided, critical incidents.
+    """Tell what is found by looking: approvals that wait or were rejected, calls that expired, refunds, incidents.
 
     Whatever writes these down stands below the gateway and cannot say them itself. Looking again says nothing twice.
     """
@@ -84,26 +86,66 @@ async def tell_members(house: House, account_id: UUID) -> None:
             await notify(house, tx, template, facts, now, about)
 
 
-async def _untold(tx: Tx, now: datetime) -> list[tuple[str, About, Facts]]:
+async def _untold(tx: Tx, now: datetime) -> list[Untold]:
+    """What was not said yet, of the last day."""
     since = now - TOLD_FOR
-    found: list[tuple[str, About, Facts]] = []
+    found = [*await _of_approvals(tx, since), *await _of_calls(tx, since), *await _of_incidents(tx, since)]
+    used: set[str] = set()
+    for start in range(0, len(found), LOOKED_AT_MAX):
+        part = found[start : start + LOOKED_AT_MAX]
+        used |= await effects.used_keys(tx, [notice_key(template, about[1]) for template, about, _ in part])
+    return [one for one in found if notice_key(one[0], one[1][1]) not in used]
+
+
+async def _of_approvals(tx: Tx, since: datetime) -> list[Untold]:
+    """What waits for a decision, and what was rejected."""
+    found: list[Untold] = []
     for request in await approvals.list_requests(tx, state="pending", limit=LOOKED_AT_MAX):
-        words: Facts = {
+        waits: Facts = {
             "approval_id": str(request.id),
             "operation": request.operation,
             "expires_at": rfc3339(request.expires_at),
         }
-        found.append(("approval_waiting", ("approval", request.id), words))
+        found.append(("approval_waiting", ("approval", request.id), waits))
+    for request in await approvals.list_requests(tx, state="rejected", limit=LOOKED_AT_MAX):
+        if request.decided_at and request.decided_at > since:
+            said: Facts = {
+                "approval_id": str(request.id),
+                "operation": request.operation,
+                "decision": request.state,
+            }
+            found.append(("decided", ("approval", request.id), said))
+    return found
+
+
+async def _of_calls(tx: Tx, since: datetime) -> list[Untold]:
+    """What expired undecided, and the refunds that were made."""
+    found: list[Untold] = []
     for call in await effects.list_tool_calls(tx, states=["expired"], limit=LOOKED_AT_MAX):
         if call.approval_id and call.expires_at > since:
-            words = {"tool_call_id": str(call.id), "operation": call.operation}
-            found.append(("expired", ("tool_call", call.id), words))
-    for incident in await audit.list_incidents(tx, limit=LOOKED_AT_MAX):
-        if incident.severity == "critical" and incident.created_at > since:
-            words = {"incident_id": str(incident.id), "kind": incident.kind}
-            found.append(("incident", ("incident", incident.id), words))
-    used = await effects.used_keys(tx, [notice_key(template, about[1]) for template, about, _ in found])
-    return [one for one in found if notice_key(one[0], one[1][1]) not in used]
+            expired: Facts = {"tool_call_id": str(call.id), "operation": call.operation}
+            found.append(("expired", ("tool_call", call.id), expired))
+    made = await effects.list_tool_calls(tx, states=["succeeded"], operations=["stripe.refund"], limit=LOOKED_AT_MAX)
+    for call in made:
+        if call.settled_at and call.settled_at > since and call.subject_id and call.amount_minor is not None:
+            order = await revenue.get_order(tx, call.subject_id)
+            refunded: Facts = {
+                "order_id": str(order.id),
+                "number": order.number,
+                "amount_minor": call.amount_minor,
+                "currency": order.currency,
+            }
+            found.append(("refund_settled", ("tool_call", call.id), refunded))
+    return found
+
+
+async def _of_incidents(tx: Tx, since: datetime) -> list[Untold]:
+    """What is critical."""
+    return [
+        ("incident", ("incident", one.id), {"incident_id": str(one.id), "kind": one.kind})
+        for one in await audit.list_incidents(tx, limit=LOOKED_AT_MAX)
+        if one.severity == "critical" and one.created_at > since
+    ]
 
 
 async def _propose(

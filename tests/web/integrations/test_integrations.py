@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.world import ENCRYPTION_KEY, PASSWORD, World
-from trinity import integrations
+from trinity import gateway, integrations
 from trinity.integrations import Finding, NewIntegration, SmtpCredential
 from trinity.kit.actor import Actor
 from trinity.web.app import build_app
@@ -116,3 +116,15 @@ async def test_a_mail_servers_password_is_nowhere(world: World, owner: httpx.Asy
         answer = await owner.get(path)
         assert "notices@x.example" in answer.text
         assert "canary" not in answer.text
+
+
+async def test_the_newest_notices_are_shown_with_their_state(world: World, owner: httpx.AsyncClient) -> None:
+    new = NewIntegration("smtp", "notices@x.example", "N", "smtp://127.0.0.1:2525", SmtpCredential(SMTP))
+    async with world.rails.house.db.transaction(world.account_id) as tx:
+        actor = Actor.system(world.account_id, "test")
+        await integrations.connect(tx, ENCRYPTION_KEY, actor, new, lambda _: "sandbox", world.clock())
+    async with world.tx() as tx:
+        call_id = await gateway.notify(world.app, tx, "new_lead", {"contact_id": str(uuid4())}, world.clock())
+    page = (await owner.get("/integrations")).text
+    assert f"/tool-calls/{call_id}" in page
+    assert "New lead" in page

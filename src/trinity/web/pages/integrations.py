@@ -13,7 +13,7 @@ from trinity.web.guards import may_control, member
 from trinity.web.rooms.integrations import IntegrationsRoom
 from trinity.web.stream import Page, answer
 
-TOPICS = frozenset({"integrations"})
+TOPICS = frozenset({"integrations", "sent"})
 
 
 @get("/integrations", guards=[member], include_in_schema=False)
@@ -21,8 +21,10 @@ async def list_integrations(request: PageRequest) -> Response[str] | Stream:
     """Every provider, live."""
 
     async def draw() -> Page:
-        connected, missing = await IntegrationsRoom(house_of(request)).all(request.user.account_id)
-        values = {"connected": connected, "missing": missing}
+        room = IntegrationsRoom(house_of(request))
+        connected, missing = await room.all(request.user.account_id)
+        said = await room.notices(request.user.account_id)
+        values = {"connected": connected, "missing": missing, "said": said}
         return Page("integrations.html", "Integrations", "integrations", values, TOPICS)
 
     return await answer(request, draw)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import integrations
+from trinity import effects, integrations
 from trinity.gateway import OPERATIONS, House
 from trinity.integrations import Check, Integration
 
+NOTICES_SHOWN_MAX = 8
 TITLES = {"gmail": "Gmail mailbox", "stripe": "Stripe account", "smtp": "Mail server for notices"}
 PURPOSES = {
     "gmail": "Sends approved mail and reads what comes back.",
@@ -69,6 +70,17 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A notice that was proposed: the call, its template, how far it came, whether it is proved."""
+
+    call_id: UUID
+    template: str
+    state: str
+    proof_state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """A kind of provider that this account has none of."""
 
@@ -93,6 +105,16 @@ class IntegrationsRoom:
         kinds = {one.provider for one in connected}
         missing = [Missing(kind, TITLES[kind], PURPOSES[kind], SETTINGS[kind]) for kind in TITLES if kind not in kinds]
         return found, missing
+
+    async def notices(self, account_id: UUID) -> list[Said]:
+        """The newest notices, newest first."""
+        async with self._house.db.transaction(account_id) as tx:
+            calls = await effects.list_tool_calls(tx, operations=["system.notify"], limit=NOTICES_SHOWN_MAX)
+        return [
+            Said(one.id, one.idempotency_key.split("/")[1], one.state, one.proof_state, one.created_at)
+            for one in calls
+            if one.idempotency_key.startswith("notice/")
+        ]
 
     async def one(self, account_id: UUID, integration_id: UUID) -> Provider:
         """One connected provider, or `NotFound`."""
