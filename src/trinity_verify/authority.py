@@ -13,7 +13,7 @@ ENVELOPE_SCHEMA = "trinity/envelope/v1"
 STATEMENT_SCHEMA = "trinity/decision/v1"
 LIVE_ENDPOINTS = (".googleapis.com:443", ".google.com:443", ".stripe.com:443")
 """No sandbox has such an endpoint, whatever an envelope says."""
-ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+:[0-9]{1,5}")
+ORIGIN = re.compile(r"(https?|smtps?)://[a-z0-9.:\[\]-]+:[0-9]{1,5}")
 APPROVER_ROLES = ("approver", "owner")
 REFUND, LOST = "stripe.refund", ("failed", "canceled")
 UNASKED = ("proposed", "denied", "cancelled", "expired")

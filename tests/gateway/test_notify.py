@@ -18,7 +18,10 @@ from trinity.gateway import Proposal
 from trinity.integrations import Finding, NewIntegration, SmtpCredential
 from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
+from trinity.proof import build_packet
+from trinity.proof.keys import generate, signer
 from trinity.store.database import Tx
+from trinity_verify import verify
 
 type Open = Callable[..., Awaitable[World]]
 
@@ -73,6 +76,15 @@ async def notices_of(tx: Tx) -> list[effects.ToolCall]:
     return await effects.list_tool_calls(tx, operations=["system.notify"])
 
 
+async def verdict_of(world: World, call_id: UUID) -> str:
+    """What the verifier says of the call's packet."""
+    key = signer(generate("test.example/log")[0])
+    async with world.tx() as tx:
+        packet = await build_packet(tx, "tool_call", call_id, key, world.clock())
+    verdict = verify(packet, key.verifier_key)
+    return verdict.overall if verdict.overall == "verified" else str(verdict.steps)
+
+
 async def test_a_notice_reaches_the_owners_once(desk: Desk) -> None:
     world, contact = desk.world, uuid4()
     await world.second_person("operator", f"operator@{world.mailbox.partition('@')[2]}")
@@ -87,6 +99,8 @@ async def test_a_notice_reaches_the_owners_once(desk: Desk) -> None:
     assert f"/crm/contacts/{contact}" in str(message.get_payload())
     assert await desk.tell("new_lead", {"contact_id": str(contact)}) is None
     assert await world.drive(call_id) == call
+    await gateway.verify(world.rails, world.account_id, call_id)
+    assert await verdict_of(world, call_id) == "verified"
     assert len(desk.mails()) == 1
 
 
