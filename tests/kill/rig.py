@@ -35,6 +35,8 @@ TIMINGS = {
     "TRINITY_LEADER_S": "1.0",
     "TRINITY_RUN_TIMEOUT_S": "20",
 }
+MORE_STAND_INS = ("NVIDIA_BASE_URL", "STRIPE_API_BASE")
+"""Settings that name another stand-in, where a lane has one."""
 WAIT_S = 60.0
 POLL_S = 0.03
 ENDED = ("succeeded", "failed", "denied", "rejected", "expired", "cancelled")
@@ -238,7 +240,9 @@ async def lane(
             "TRINITY_EXECUTOR_DATABASE_URL": settings.executor_database_url,
             "TRINITY_SECRET_KEY": (settings.secret_key or b"").hex(),
             "TRINITY_ENCRYPTION_KEY": (settings.encryption_key or b"").hex(),
-            "TRINITY_SANDBOX_ENDPOINTS": ",".join(filter(None, (gmail_url, more.get("NVIDIA_BASE_URL", "")))),
+            "TRINITY_SANDBOX_ENDPOINTS": ",".join(
+                [gmail_url, *(more[name] for name in MORE_STAND_INS if name in more)]
+            ),
             "GMAIL_API_BASE": gmail_url,
             "GOOGLE_TOKEN_URL": f"{gmail_url}/token",
         }

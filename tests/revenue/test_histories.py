@@ -15,7 +15,7 @@ from trinity import revenue
 from trinity.jobs import money
 from trinity.revenue.states import order_state
 
-EXAMPLES = 20
+EXAMPLES = 12
 ACTIONS = 14
 COPIES_MAX = 3
 CURRENCIES = ("eur", "usd")
