@@ -79,6 +79,11 @@ async def customer(
         id=order,
         s=source_id,
     )
+    world.tamper(
+        "insert into fulfilments (account_id, id, order_id, state, created_at)"
+        " values (%(account)s, %(id)s, %(id)s, 'awaiting', now())",
+        id=order,
+    )
     return Customer(contact_id, source_id, order)
 
 

@@ -146,7 +146,7 @@ async def test_an_agent_proposes_only_in_its_own_project(agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"operation": "stripe.refund"}, "denied"),
+        ({"operation": "stripe.payment_link"}, "denied"),
         ({"operation": "posture.loosen"}, "denied"),
         ({"idempotency_key": ""}, "invalid"),
         ({"idempotency_key": "a b"}, "invalid"),
@@ -253,3 +253,19 @@ async def test_the_same_draft_is_kept_once(agent: Agent) -> None:
     first = await agent.post("/drafts", {"title": "A mail", "text": "Dear Ada"})
     assert await agent.post("/drafts", {"title": "A mail", "text": "Dear Ada"}) == first
     assert (await agent.post("/drafts", {"title": "A mail", "text": "Dear Eve"})) != first
+
+
+async def test_a_draft_is_made_into_files_that_a_person_has_to_release(agent: Agent) -> None:
+    draft = await agent.post("/drafts", {"title": "Report: Website check", "text": "## First\n\nIt is slow.\n"})
+    made = await agent.post("/reports", {"draft_id": draft["draft_id"]})
+    assert [one["media_type"] for one in made["artifacts"]] == ["text/html", "application/pdf"]
+    assert await agent.post("/reports", {"draft_id": draft["draft_id"]}) == made, "the same draft, the same files"
+    async with agent.world.tx() as tx:
+        ids = (await agency.read_progress(tx, agent.run_id)).artifact_ids
+        files = [await sources.get_artifact(tx, one) for one in ids]
+        events = await agency.list_run_events(tx, agent.run_id)
+    assert [str(one) for one in ids] == [one["id"] for one in made["artifacts"]]
+    assert {(one.release_state, one.origin, one.run_id) for one in files} == {("quarantined", "agent", agent.run_id)}
+    assert [event.kind for event in events].count("report") == 1
+    for other, code in ((str(agent.run_id), "denied"), ("nonsense", "invalid")):
+        assert (await agent.post("/reports", {"draft_id": other}))["code"] == code

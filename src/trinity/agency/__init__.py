@@ -14,7 +14,16 @@ from trinity.agency.following import (
 )
 from trinity.agency.leases import Leased, find_lease, grant_lease, revoke_leases
 from trinity.agency.package import Package, build_package
-from trinity.agency.progress import Progress, Step, keep_package, mark_step, progress_of, read_progress, use_source
+from trinity.agency.progress import (
+    Progress,
+    Step,
+    keep_package,
+    mark_step,
+    note_report,
+    progress_of,
+    read_progress,
+    use_source,
+)
 from trinity.agency.queries import Draft, Run, RunEvent, get_run, list_drafts, list_run_events, list_runs
 from trinity.agency.reports import make_report, report_draft, report_job
 from trinity.agency.runs import (
@@ -57,6 +66,7 @@ __all__ = [
     "list_runs",
     "make_report",
     "mark_step",
+    "note_report",
     "open_account",
     "progress_of",
     "read_progress",

@@ -91,6 +91,14 @@ async def use_source(tx: Tx, run: Run, source_id: UUID, now: datetime) -> None:
         await record_event(tx, run.id, "source_used", facts, now)
 
 
+async def note_report(tx: Tx, run_id: UUID, draft_id: UUID, artifact_ids: Sequence[UUID], now: datetime) -> None:
+    """A draft was made into files, once; the same files again are no news."""
+    if set(artifact_ids) <= set((await read_progress(tx, run_id)).artifact_ids):
+        return
+    facts = {"draft_id": str(draft_id), "artifact_ids": [str(one) for one in artifact_ids]}
+    await record_event(tx, run_id, "report", facts, now)
+
+
 async def keep_package(tx: Tx, run_id: UUID, sha256: str, source_ids: Sequence[UUID], now: datetime) -> None:
     """What the agent was told: the package by its digest, the sources in it by their ids."""
     await tx.execute("update runs set package_sha256 = %(d)s where id = %(id)s", {"d": sha256, "id": run_id})

@@ -15,7 +15,7 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
-from trinity import agency
+from trinity import agency, sources
 from trinity.agency.leases import Leased, account_of_lease, find_lease
 from trinity.errors import Blocked, NotFound, ProviderError, Refused
 from trinity.gateway import House, Proposal, propose
@@ -105,6 +105,7 @@ def _writing(door: Door) -> list[ControllerRouterHandler]:
         _taking(door, "/steps", messages.StepMark, _step),
         _taking(door, "/sources-used", messages.SourceUse, _use_source),
         _taking(door, "/drafts", messages.DraftText, _draft),
+        _taking(door, "/reports", messages.ReportOrder, _reporting(door)),
         _taking(door, "/artifact-requests", messages.ArtifactRequest, _artifact_request),
         _taking(door, "/events", messages.Note, _note),
         _taking(door, "/finish", messages.Finish, _finish),
@@ -143,6 +144,22 @@ async def _use_source(tx: Tx, run_id: UUID, said: messages.SourceUse, now: datet
 
 async def _draft(tx: Tx, run_id: UUID, said: messages.DraftText, now: datetime) -> dict[str, object]:
     return {"draft_id": str(await agency.save_draft(tx, run_id, said.title, said.text, now))}
+
+
+def _reporting(door: Door) -> Act[messages.ReportOrder]:
+    """Make a draft into files, in quarantine: they can be proposed as attachments, and not be sent before a release."""
+
+    async def report(tx: Tx, run_id: UUID, said: messages.ReportOrder, now: datetime) -> dict[str, object]:
+        store = sources.open_store(door.house.settings)
+        draft_id = UUID(said.draft_id)
+        made = [
+            await sources.get_artifact(tx, one) for one in await agency.report_draft(tx, store, run_id, draft_id, now)
+        ]
+        await agency.note_report(tx, run_id, draft_id, [one.id for one in made], now)
+        files = [{"id": str(one.id), "name": one.name, "media_type": one.media_type} for one in made]
+        return {"artifacts": files, "release_state": "quarantined"}
+
+    return report
 
 
 async def _artifact_request(tx: Tx, run_id: UUID, said: messages.ArtifactRequest, now: datetime) -> dict[str, object]:

@@ -14,6 +14,8 @@ Line = Annotated[str, Field(min_length=1, max_length=1_000)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
 
 class Said(BaseModel):
     """No unknown field, no other type."""
@@ -37,7 +39,7 @@ class StepMark(Said):
 class SourceUse(Said):
     """A source of the package that the agent works with."""
 
-    source_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    source_id: Id
 
 
 class DraftText(Said):
@@ -45,6 +47,12 @@ class DraftText(Said):
 
     title: Title
     text: Text
+
+
+class ReportOrder(Said):
+    """A draft of the run that is to be made into files."""
+
+    draft_id: Id
 
 
 class ArtifactRequest(Said):
