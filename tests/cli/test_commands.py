@@ -156,6 +156,23 @@ def test_the_environment_seeds_a_new_accounts_providers(deployed: dict[str, str]
     assert secrets == (1,)
 
 
+def test_a_server_for_notices_is_connected_and_connected_again(deployed: dict[str, str], tmp_path: Path) -> None:
+    password = {"TRINITY_NEW_PASSWORD": "correct horse battery"}
+    create = ("account", "create", "Acme", "--email", "olga@acme.example", "--owner", "Olga Owner", "--json")
+    account_id = json.loads(trinity(*create, home=tmp_path, **deployed, **password).stdout)["account_id"]
+    connect = ("account", "connect", "--account", account_id, "--json", "--notices", "notices@acme.example")
+    refused = trinity(*connect, home=tmp_path, **deployed)
+    assert (refused.returncode, "SMTP_URL" in refused.stderr) == (1, True)
+    mail = {"SMTP_URL": "smtp://notices:first@mail.acme.example"}
+    first = trinity(*connect, home=tmp_path, **deployed, **mail)
+    again = trinity(*connect, home=tmp_path, **deployed, **mail)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+    moved = trinity(*connect, home=tmp_path, **deployed, SMTP_URL="smtp://elsewhere.example")
+    assert (moved.returncode, "[endpoint_changed]" in moved.stderr) == (1, True)
+    assert trinity(*connect, "--stripe", "acct_1", home=tmp_path, **deployed).returncode == 2
+
+
 def test_a_log_key_is_made_and_shown(tmp_path: Path) -> None:
     done = trinity("key", "create", "--name", "acme.example/log", home=tmp_path)
     secret, public = (line.split("=", 1)[-1].removeprefix("verifier key: ") for line in done.stdout.splitlines())

@@ -87,8 +87,9 @@ async def test_the_api_says_what_each_check_refuses(world: World, owner: httpx.A
 @pytest.mark.parametrize("path", ["/integrations/{id}/check", "/api/v1/integrations/{id}/check"])
 async def test_asking_again_gives_the_executor_a_job(world: World, owner: httpx.AsyncClient, path: str) -> None:
     mailbox = await mailbox_of(world)
-    answer = await owner.post(path.format(id=mailbox))
-    assert answer.status_code in (202, 303)
+    for _ in range(3):
+        answer = await owner.post(path.format(id=mailbox))
+        assert answer.status_code in (202, 303)
     jobs = world.tamper(
         "select args, queue from oban_jobs where worker = 'trinity.jobs.checks.CheckIntegration'"
         " and args ->> 'account_id' = %(account)s::text"

@@ -9,6 +9,9 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+WAITING = "state in ('available', 'scheduled', 'executing', 'retryable')"
+"""As is asked before an integration gets one more job."""
+
 
 def upgrade() -> None:
     """Lay everything down; each step is one short statement."""
@@ -100,3 +103,4 @@ def _providers() -> None:
         {references("integration_id", "integrations")}""",
         changeable="state, detail, checked_at",
     )
+    op.execute(f"create index oban_jobs_integration_id_idx on oban_jobs ((args->>'integration_id')) where {WAITING}")
