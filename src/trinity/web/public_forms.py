@@ -33,7 +33,8 @@ from trinity.web.remote import HEADER, remote_of
 
 PUBLIC_BODY_BYTES_MAX = 64_000
 """The largest body of a public form; give it to the handler as `request_max_body_size`."""
-TRAP_FIELD = "fax_number"
+TRAP_FIELD = "topic"
+"""A name that machines like and no browser fills in by itself."""
 STAMP_FIELD = "stamp"
 STAMP_CHARS_MAX = 80
 FILL_MIN_S = 2.5
