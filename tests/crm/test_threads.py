@@ -84,6 +84,22 @@ async def test_a_thread_learns_whose_it_is_and_keeps_it(world: World) -> None:
         assert await crm.list_threads(tx, state="open") == []
 
 
+async def test_what_we_sent_is_on_the_timeline_once(world: World) -> None:
+    start = world.clock()
+    async with world.tx() as tx:
+        system = Actor.system(world.account_id, "tests")
+        ada = await crm.meet(tx, system, NewContact(world.project_id, "ada@shop.example", "Ada"), world.clock())
+    first = await record(world, 1, "out", start, contact_id=ada.id)
+    await record(world, 1, "out", start, contact_id=ada.id)
+    await record(world, 2, "in", start, contact_id=ada.id)
+    await record(world, 3, "out", start)
+    async with world.tx() as tx:
+        lines = await crm.timeline(tx, ada.id)
+    assert [(one.kind, one.subject_kind, one.subject_id) for one in lines] == [
+        ("mail_sent", "thread", first.thread_id)
+    ] * 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"direction": "up"}, {"kind": "spam"}, {"subject": "x" * 1001}, {"wire_message_id": "\x00"},

@@ -98,7 +98,7 @@ async def test_a_webhook_is_faster_than_our_own_settling(shop: Shop, visitor: ht
 async def test_machines_are_thanked_and_buy_nothing(shop: Shop, visitor: httpx.AsyncClient) -> None:
     offer, home = await shop.offer(), await place_of(shop)
     path = f"{home}/offers/{offer.slug}"
-    trapped = await filled(shop, visitor, path, fax_number="1")
+    trapped = await filled(shop, visitor, path, topic="1")
     assert (trapped.status_code, trapped.headers["location"].startswith(f"{home}/checkout/")) == (303, True)
     over = await visitor.get(trapped.headers["location"])
     assert (over.status_code, "This checkout is over" in over.text) == (200, True)

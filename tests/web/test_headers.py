@@ -38,3 +38,9 @@ async def test_another_host_name_is_not_answered(client: Client) -> None:
     answer = await client.get("/sign-in", headers={"host": "rebound.example"})
     assert answer.status_code == 400
     assert "Sign in" not in answer.text
+
+
+async def test_search_engines_are_let_in_by_the_public_door_alone(client: Client) -> None:
+    rules = (await client.get("/robots.txt")).text
+    assert rules.split("\n")[1:] == ["Allow: /p/", "Disallow: /", ""]
+    assert (await client.get("/sign-in")).headers["x-robots-tag"] == "noindex"

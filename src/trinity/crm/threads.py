@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from trinity.crm.commands import add_activity
 from trinity.crm.models import DIRECTIONS, MESSAGE_KINDS
 from trinity.errors import NotFound, Refused
 from trinity.kit.canonical import is_text
@@ -106,7 +107,11 @@ class Message:
 
 
 async def record_message(tx: Tx, new: NewMessage, now: datetime) -> Recorded:
-    """Keep a message in its thread; the thread is made by its first one. Repeating is harmless."""
+    """Keep a message in its thread; the thread is made by its first one. Repeating is harmless.
+
+    What we sent goes on the person's timeline here, since it is reported from two sides: by who sent it and by the
+    mailbox. What came in goes there by who takes it in, with what it turned out to be.
+    """
     _check(new)
     thread_id = await _thread(tx, new, now)
     message_id = uuid7(now)
@@ -144,8 +149,11 @@ async def record_message(tx: Tx, new: NewMessage, now: datetime) -> Recorded:
             {"thread": thread_id, "provider": new.provider_message_id},
         )
         return Recorded(thread_id, known, is_new=False)
-    await _move_on(tx, thread_id, new)
-    tx.notify("threads", f"thread:{thread_id}", *([f"contact:{new.contact_id}"] if new.contact_id else []))
+    contact_id = await _move_on(tx, thread_id, new)
+    tx.notify("threads", f"thread:{thread_id}", *([f"contact:{contact_id}"] if contact_id else []))
+    if new.direction == "out" and contact_id:
+        subject = ("tool_call", new.tool_call_id) if new.tool_call_id else ("thread", thread_id)
+        await add_activity(tx, contact_id, "mail_sent", subject, {}, now)
     return Recorded(thread_id, message_id, is_new=True)
 
 
@@ -243,12 +251,12 @@ async def _thread(tx: Tx, new: NewMessage, now: datetime) -> UUID:
     return found
 
 
-async def _move_on(tx: Tx, thread_id: UUID, new: NewMessage) -> None:
+async def _move_on(tx: Tx, thread_id: UUID, new: NewMessage) -> UUID | None:
     """The thread's state after a message: the newest one decides, and a machine's answer asks for nothing.
 
-    What comes late (a full look at the mailbox reports old mail) changes nothing but the contact.
+    Gives whose the thread is. What comes late (a full look at the mailbox reports old mail) changes nothing but the contact.
     """
-    await tx.execute(
+    contact_id: UUID | None = await tx.value(
         """
         update threads t set
             contact_id = coalesce(t.contact_id, %(contact)s),
@@ -258,7 +266,7 @@ async def _move_on(tx: Tx, thread_id: UUID, new: NewMessage) -> None:
                               then 'answered'
                          else 'waiting' end,
             last_at = greatest(t.last_at, %(sent)s)
-        where t.id = %(id)s
+        where t.id = %(id)s returning t.contact_id
         """,
         {
             "id": thread_id,
@@ -268,3 +276,4 @@ async def _move_on(tx: Tx, thread_id: UUID, new: NewMessage) -> None:
             "direction": new.direction,
         },
     )
+    return contact_id

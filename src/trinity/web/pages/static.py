@@ -19,8 +19,8 @@ async def static_file(digest: FromPath[str], name: FromPath[str]) -> Response[by
 
 @get("/robots.txt", guards=[anyone], include_in_schema=False, media_type="text/plain")
 async def robots() -> str:
-    """Nothing here is for search engines."""
-    return "User-agent: *\nDisallow: /\n"
+    """Nothing here is for search engines but the accounts' public pages; each says itself whether it may be listed."""
+    return "User-agent: *\nAllow: /p/\nDisallow: /\n"
 
 
 handlers: list[HTTPRouteHandler] = [static_file, robots]
