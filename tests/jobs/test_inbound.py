@@ -67,6 +67,15 @@ class TestReplies:
         ((_, messages),) = await conversations(world)
         assert len(messages) == 2
 
+    async def test_our_own_mail_is_written_down_by_whoever_sees_it_first(self, world: World) -> None:
+        made = await world.approved("key-1")
+        await world.drive(made.tool_call_id)
+        assert (await read_mail(world))["sent"] == 1
+        await gateway.verify(world.rails, world.account_id, made.tool_call_id)
+        assert "sent" not in await read_mail(world)
+        ((_, (message,)),) = await conversations(world)
+        assert (message.direction, message.tool_call_id) == ("out", made.tool_call_id)
+
     async def test_a_mail_out_of_the_blue_begins_a_thread_and_names_nobody_by_his_own_words(self, world: World) -> None:
         await deliver(world, letter(From=f"{CANARY} <new@stranger.example>", Subject="A question"))
         await read_mail(world)
@@ -214,7 +223,8 @@ class TestIgnored:
 
     async def test_mail_to_ourselves_is_left_alone(self, world: World) -> None:
         await read_mail(world)
-        await sent_mail(world, to=[{"addr": world.mailbox, "name": ""}])
+        made = await world.approved("key-1", to=[{"addr": world.mailbox, "name": ""}])
+        await world.drive(made.tool_call_id)
         assert (await read_mail(world))["to_ourselves"] == 1
 
     async def test_who_gives_himself_out_as_us_is_nobody_and_flagged(self, world: World) -> None:

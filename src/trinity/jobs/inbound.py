@@ -161,14 +161,14 @@ async def _keep_sent(tx: Tx, desk: Desk, fetched: Fetched, mail: InboundMail) ->
     thread = await crm.find_thread(tx, desk.mailbox.id, fetched.thread_id)
     if call_id is None and thread is None:
         return "sent_elsewhere"
+    project_id, sent_at = thread.project_id if thread else None, fetched.received_at
     if call_id is not None:
-        project_id = (await effects.get_tool_call(tx, call_id)).project_id
-    else:
-        assert thread is not None
-        project_id = thread.project_id
+        call = await effects.get_tool_call(tx, call_id)
+        project_id, sent_at = call.project_id, call.settled_at or sent_at
+    assert project_id is not None
     contact = await _contact_of(tx, mail.to[0].addr) if mail.to else None
     new = _message(desk, fetched, mail, project_id, direction="out", contact_id=contact.id if contact else None)
-    await crm.record_message(tx, _with(new, tool_call_id=call_id, kind="mail"), now)
+    await crm.record_message(tx, _with(new, tool_call_id=call_id, kind="mail", sent_at=sent_at), now)
     return "sent"
 
 
@@ -187,7 +187,8 @@ async def _keep(tx: Tx, desk: Desk, fetched: Fetched, mail: InboundMail) -> str:
     is_theirs = thread is None or thread.contact_id is not None or await _was_written_to(tx, thread, mail.sender.addr)
     new = _message(desk, fetched, mail, project_id, direction="in", contact_id=contact_id if is_theirs else None)
     provider_thread_id = thread.provider_thread_id if thread else fetched.thread_id
-    new = _with(new, source_id=source_id, facts=facts, provider_thread_id=provider_thread_id)
+    sent_at = await _moment(tx, thread, fetched, mail)
+    new = _with(new, source_id=source_id, facts=facts, provider_thread_id=provider_thread_id, sent_at=sent_at)
     recorded = await crm.record_message(tx, new, now)
     if thread is None and mail.kind == "auto_reply":
         await crm.set_thread_state(tx, recorded.thread_id, "closed")
@@ -327,6 +328,15 @@ async def _bounced(tx: Tx, desk: Desk, mail: InboundMail, recorded: crm.Recorded
         "status": named.get(thread.contact_email, "") if is_believed else "",
     }
     await audit.record_incident(tx, "mail_bounced", recorded.message_id, now, facts, is_critical=False)
+
+
+async def _moment(tx: Tx, thread: crm.Thread | None, fetched: Fetched, mail: InboundMail) -> datetime:
+    """When it came by Gmail's clock, and in any case after the mails that it answers, which have our clock's time."""
+    if thread is None:
+        return fetched.received_at
+    named = set(mail.references)
+    answered = [one.sent_at for one in await crm.list_messages(tx, thread.id) if one.wire_message_id in named]
+    return max([fetched.received_at, *(one + timedelta(milliseconds=1) for one in answered)])
 
 
 async def _was_written_to(tx: Tx, thread: crm.Thread, addr: str) -> bool:

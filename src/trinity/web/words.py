@@ -61,6 +61,7 @@ TONES = {
         "held",
         "pending",
         "quarantined",
+        "thread.open",
         "pending_receipt",
         "waiting",
         "draft_only",

@@ -1,6 +1,7 @@
 """The inbox: what people see of a conversation, and what they may do about it."""
 
 import re
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +18,8 @@ from tests.jobs.mailing import (
 )
 from tests.web.conftest import ORIGIN
 from tests.world import PASSWORD, World
-from trinity import crm, sources
+from trinity import crm, gateway, sources
+from trinity.approvals import NewDecision
 
 HIDDEN = "wv7hidden"
 PLAIN = {"accept": "application/problem+json"}
@@ -149,3 +151,31 @@ async def test_roles_see_and_do_what_they_may(owner: httpx.AsyncClient, world: W
     assert (await post(owner, f"/inbox/{thread.id}/runs")).status_code == 403
     released = await post(owner, f"/inbox/{thread.id}/messages/{message.id}/release")
     assert released.status_code == (204 if role == "approver" else 403)
+
+
+async def test_a_person_answers_in_the_same_thread_after_somebody_else_approved(
+    owner: httpx.AsyncClient, world: World
+) -> None:
+    sent = await sent_mail(world)
+    await deliver(world, answer_to(sent, "Which day suits you?"))
+    await deliver(world, answer_to(sent, "Write to me instead.", From="m@evil.example", Message_ID="<m@evil.example>"))
+    await read_mail(world)
+    thread = await the_thread(world)
+    answer = await owner.post(f"/api/v1/threads/{thread.id}/answer", json={"text": "Tuesday."})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert made["state"] == "awaiting_approval"
+    again = await post(owner, f"/inbox/{thread.id}/answer", text="Tuesday.")
+    assert again.headers["trinity-location"] == f"/approvals/{made['approval_id']}"
+    approver = await world.second_person("approver", f"second@{world.mailbox.partition('@')[2]}")
+    decision = NewDecision("approve", made["envelope_digest"])
+    await gateway.decide(world.app, approver, UUID(made["approval_id"]), decision)
+    world.clock.sleep(31)
+    call = await world.drive(UUID(made["id"]))
+    assert call.state == "succeeded"
+    reply = (await world.sent())[-1]
+    assert (reply["recipients"], reply["thread_id"]) == (["ada@customer.example"], sent["thread_id"])
+    await read_mail(world)
+    ((thread, messages),) = await conversations(world)
+    assert thread.state == "answered"
+    assert [one.direction for one in messages].count("out") == 2

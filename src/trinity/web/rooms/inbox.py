@@ -68,8 +68,9 @@ class ThreadView:
 
     @property
     def to_answer(self) -> Entry | None:
-        """The newest mail of theirs."""
-        return next((one for one in reversed(self.entries) if _is_letter(one.message)), None)
+        """The newest mail of the person whose conversation it is; a stranger's only where there is no other."""
+        letters = [one for one in self.entries if _is_letter(one.message)]
+        return next((one for one in reversed(letters) if not one.is_stranger), letters[-1] if letters else None)
 
 
 @dataclass(frozen=True, slots=True)
