@@ -129,3 +129,22 @@ async def test_the_job_makes_them_and_may_run_again_and_beside_itself(world: Wor
         found = await sources.list_artifacts(tx, run_id=run_id)
     assert sorted(one.media_type for one in found) == ["application/pdf", "text/html"]
     assert (await owed(world, order_id)).state == "prepared"
+
+
+async def test_a_package_tells_of_released_files_and_of_no_quarantined_name(world: World) -> None:
+    run_id, _ = await written(world)
+    store = sources.open_store(world.settings)
+    async with world.tx() as tx:
+        for name, is_released in (("brief.txt", True), ("canary-7f3a.txt", None), ("canary-no.txt", False)):
+            new = sources.NewArtifact(world.project_id, name, "text/plain", b"canary words", "operator")
+            artifact_id = await sources.add_artifact(tx, store, world.owner, new, world.clock())
+            if is_released is not None:
+                await sources.decide_artifact(
+                    tx, store, world.owner, artifact_id, is_released=is_released, now=world.clock()
+                )
+    await report(world, run_id)
+    async with world.tx() as tx:
+        package = repr((await agency.build_package(tx, await agency.get_run(tx, run_id), "none")).data)
+    assert "brief.txt" in package
+    assert "canary-" not in package
+    assert "Snapshot of your shop.pdf" not in package

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from tests.world import World
-from trinity import effects, gateway, sources
+from trinity import agency, crm, effects, gateway, sources
 from trinity.errors import NotFound, Refused
-from trinity.gateway import is_verified
+from trinity.gateway import Proposal, is_verified
 from trinity.providers.gmail.materialise import ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX
 from trinity.sources import NewArtifact
 
@@ -104,6 +104,28 @@ async def test_too_many_too_large_twice_or_not_there(world: World) -> None:
         assert error.value.code == "invalid_payload"
     with pytest.raises(NotFound):
         await world.propose("key-x", attachments=[str(UUID(int=7))])
+
+
+async def test_a_run_cannot_attach_another_contacts_file(world: World) -> None:
+    store = sources.open_store(world.settings)
+    async with world.tx() as tx:
+        bob = await crm.meet(tx, world.owner, crm.NewContact(world.project_id, "bob@x.example", "Bob"), world.clock())
+        new = NewArtifact(world.project_id, "bob.txt", "text/plain", TEXT, "operator", bob.id)
+        bobs = await sources.add_artifact(tx, store, world.owner, new, world.clock())
+        run = agency.NewRun(world.project_id, "Write to Ada.", "ada@customer.example", "Ada Byron")
+        run_id = await agency.start_run(tx, world.owner, run, world.clock())
+    mail = world.mail(attachments=[str(bobs)])
+    with pytest.raises(NotFound):
+        await gateway.propose(
+            world.app,
+            world.agent,
+            Proposal(world.project_id, "gmail.send", "key-b", mail, run_id=run_id, reason="Why."),
+        )
+    own = world.mail(attachments=[str(await add(world))])
+    await gateway.propose(
+        world.app, world.agent, Proposal(world.project_id, "gmail.send", "key-o", own, run_id=run_id, reason="Why.")
+    )
+    await world.propose("key-p", actor=world.owner, attachments=[str(bobs)])
 
 
 async def test_a_rejected_file_is_not_even_proposed(world: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import effects, integrations, sources
+from trinity import agency, effects, integrations, sources
 from trinity.effects import Attempt, Receipt, StoredEnvelope, ToolCall
 from trinity.errors import NotFound, OutcomeUnknown, Refused, Unavailable
 from trinity.gateway.drivers import replies
@@ -181,14 +181,19 @@ def _addresses(found: list[AddressIn]) -> tuple[Address, ...]:
 
 
 async def _files(tx: Tx, ask: Ask, ids: list[str]) -> list[tuple[Artifact, File]]:
-    """The project's files, with their bytes checked against their digests. They may still wait for their release."""
+    """The project's files, with their bytes checked against their digests. They may still wait for their release.
+
+    For a run a file of another contact than its own is not there, whoever told it the id.
+    """
     if not ids:
         return []
     store = sources.open_store(ask.house.settings)
+    run = await agency.get_run(tx, ask.run_id) if ask.run_id is not None else None
     found = []
     for one in ids:
         artifact = await sources.get_artifact(tx, UUID(one))
-        if artifact.project_id != ask.project.id:
+        is_anothers = run is not None and artifact.contact_id not in (None, run.contact_id)
+        if artifact.project_id != ask.project.id or is_anothers:
             raise NotFound("file")
         if artifact.release_state == "rejected":
             raise Refused("attachment_rejected", "A person rejected this file; it does not leave.", status=422)
