@@ -104,9 +104,15 @@ async def create_project(tx: Tx, actor: Actor, new: NewProject, now: datetime) -
 
 async def _free_slug(tx: Tx, name: str) -> str:
     """The part of public addresses that stands for the account: its name's letters, and an id where they are taken."""
+    plain, sure = slugs_of(name, tx.account_id)
+    taken = plain is None or await tx.value("select trinity_account_of_slug(%(slug)s)", {"slug": plain}) is not None
+    return sure if taken or plain is None else plain
+
+
+def slugs_of(name: str, account_id: UUID) -> tuple[str | None, str]:
+    """The slug that a name suggests, None where it says too little, and one that is free whatever the name."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:SLUG_MAX]
-    taken = len(words) < 2 or await tx.value("select trinity_account_of_slug(%(slug)s)", {"slug": words}) is not None
-    return f"{words or 'a'}-{tx.account_id.hex[-8:]}" if taken else words
+    return (words if len(words) > 1 else None), f"{words or 'a'}-{account_id.hex[-8:]}"
 
 
 def _name(name: str) -> str:

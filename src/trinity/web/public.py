@@ -12,7 +12,7 @@ from trinity.errors import Refused
 from trinity.kit.canonical import is_text
 from trinity.web.context import house_of, web_of
 from trinity.web.forms import Form
-from trinity.web.public_forms import Verdict
+from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX, Verdict
 from trinity.web.rooms.public import PublicRoom
 
 REFUSALS_TOLD_MAX = 20
@@ -33,12 +33,14 @@ class Filled:
     def take(self, form: Form, name: str, chars_max: int, is_good: Callable[[str], bool], problem: str) -> None:
         """Read one field; a value that is not good is kept for the visitor to mend."""
         try:
-            value = form.text(name, chars_max=chars_max)
+            value = form.text(name, chars_max=PUBLIC_BODY_BYTES_MAX)
         except Refused as refused:
             self.problems[name] = refused.message
             return
         self.values[name] = value
-        if not is_text(value) or not is_good(value):
+        if len(value) > chars_max:
+            self.problems[name] = f"Please say it in at most {chars_max:,} characters; these are {len(value):,}."
+        elif not is_text(value) or not is_good(value):
             self.problems[name] = problem
 
     @classmethod

@@ -116,28 +116,27 @@ async def test_what_comes_too_fast_or_too_late_is_asked_for_once_more(
     assert (await visitor.post(path, data={"stamp": again, **GOOD})).status_code == 303
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("name", ""),
-        ("name", "x" * 121),
-        ("name", "Ada\nBcc: everybody@example.com"),
-        ("name", "Ada\x00"),
-        ("email", "not an address"),
-        ("email", "ada@shop.example, bob@shop.example"),
-        ("email", "' or 1=1 --@x"),
-        ("website", "javascript:alert(1)"),
-        ("website", "x" * 301),
-        ("message", "   "),
-        ("message", "x" * 5001),
-    ],
-)
-async def test_what_is_not_right_is_said_and_nothing_is_kept(
-    world: World, visitor: httpx.AsyncClient, field: str, value: str
-) -> None:
-    answer = await fill_in(world, visitor, await path_of(world), {**GOOD, field: value})
-    assert answer.status_code == 422
-    assert f'id="{field}-problem"' in answer.text
+WRONG = [
+    ("name", ""),
+    ("name", "x" * 121),
+    ("name", "Ada\nBcc: everybody@example.com"),
+    ("name", "Ada\x00"),
+    ("email", "not an address"),
+    ("email", "ada@shop.example, bob@shop.example"),
+    ("email", "' or 1=1 --@x"),
+    ("website", "javascript:alert(1)"),
+    ("website", "x" * 301),
+    ("message", "   "),
+    ("message", "x" * 5001),
+]
+
+
+async def test_what_is_not_right_is_said_and_nothing_is_kept(world: World, visitor: httpx.AsyncClient) -> None:
+    for field, value in WRONG:
+        answer = await fill_in(world, visitor, await path_of(world), {**GOOD, field: value})
+        assert answer.status_code == 422, (field, value)
+        assert f'id="{field}-problem"' in answer.text
+        assert value.strip() in answer.text or not value.isprintable() or "'" in value, "what was typed is not lost"
     assert await people(world) == []
 
 

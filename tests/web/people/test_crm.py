@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
 import httpx
-import pytest
 
 from tests.web.public import signed_in
 from tests.world import World
 from trinity import crm, sources
 from trinity.accounts import PublicAccount
 from trinity.crm import NewMessage
-from trinity.web.activities import SENTENCES, line_of
 from trinity.web.rooms.public import NewRequest, PublicRoom
 
 API = "/api/v1"
@@ -155,25 +153,3 @@ async def test_without_a_session_there_is_only_the_way_in(world: World) -> None:
         answer: httpx.Response = await owner.get("/crm")
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/crm")
         assert (await owner.get(f"{API}/contacts")).status_code == 401
-
-
-@pytest.mark.parametrize("kind", [*SENTENCES, "something_new"])
-async def test_every_activity_has_words_even_without_its_facts(world: World, kind: str) -> None:
-    contact_id, _, _ = await asked(world)
-    facts: dict[str, str | int | bool | None] = {
-        "from": "new",
-        "to": "won",
-        "number": 7,
-        "amount_minor": 4900,
-        "currency": "usd",
-        "state": "lost",
-    }
-    async with world.tx() as tx:
-        await crm.add_activity(tx, contact_id, kind, ("order", uuid4()), facts, world.clock())
-        await crm.add_activity(tx, contact_id, kind, ("nothing", None), {}, world.clock())
-        bare, full = (await crm.timeline(tx, contact_id))[:2]
-    assert "{" not in line_of(full).words + line_of(bare).words
-    assert line_of(full).href is not None
-    assert line_of(bare).href is None
-    if "{for_amount}" in SENTENCES.get(kind, ""):
-        assert "USD 49.00" in line_of(full).words
