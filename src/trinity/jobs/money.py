@@ -90,7 +90,7 @@ class BookBalance(Retried):
             page = await read.list_movements(client, since, after)
             if newest is None and page.items:
                 newest = page.items[0].created_at.isoformat()
-            await _book_page(account_id, page)
+            await _book_page(account_id, stripe, page)
             after = page.after
             if after is None:
                 break
@@ -171,15 +171,19 @@ async def enqueue_once(tx: Tx, worker_name: str) -> None:
         await tx.enqueue(_job(tx, worker_name, {}))
 
 
-async def _book_page(account_id: UUID, page: Listed[Movement]) -> None:
-    """Book what is not booked; an order that is not known yet is fetched first, so that its lines name it."""
+async def _book_page(account_id: UUID, stripe: Integration, page: Listed[Movement]) -> None:
+    """Book what is not booked; an order that is not known yet is fetched first, so that its lines name it.
+
+    What moved before we were connected cannot be about an order of ours and is booked without asking.
+    """
     rails = executor().rails
     db, clock = rails.house.db, rails.house.clock
     async with db.transaction(account_id) as tx:
         known = await revenue.booked(tx, [one.id for one in page.items])
     new = [one for one in reversed(page.items) if one.id not in known]
     for movement in new:
-        order_id = await ensure_order(rails, account_id, movement.payment_intent_id)
+        is_of_before = movement.created_at < stripe.created_at - OVERLAP
+        order_id = None if is_of_before else await ensure_order(rails, account_id, movement.payment_intent_id)
         async with db.transaction(account_id, barrier="book") as tx:
             if await revenue.book(tx, movement, order_id, clock()) and order_id:
                 await ask_for_order(tx, order_id, clock())

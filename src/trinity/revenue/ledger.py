@@ -27,6 +27,7 @@ from uuid import UUID
 
 from trinity.kit.ids import uuid7
 from trinity.providers.stripe.read import Movement
+from trinity.revenue.models import LEDGER_CODES
 from trinity.store.database import Tx
 
 OPPOSITE = {
@@ -143,8 +144,9 @@ async def balances(tx: Tx) -> list[Balance]:
                          where t.account_id = a.account_id and t.debit_id = a.id), 0)
                - coalesce((select sum(t.amount_minor) from ledger_transfers t
                            where t.account_id = a.account_id and t.credit_id = a.id), 0) as amount_minor
-        from ledger_accounts a order by a.currency, a.code
-        """
+        from ledger_accounts a order by a.currency, array_position(%(codes)s::text[], a.code)
+        """,
+        {"codes": list(LEDGER_CODES)},
     )
     return [Balance(row["code"], row["currency"], int(row["amount_minor"])) for row in rows]
 
