@@ -12,8 +12,9 @@ from trinity.errors import Refused
 from trinity.kit.canonical import is_text
 from trinity.web.context import house_of, web_of
 from trinity.web.forms import Form
-from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX, Verdict
+from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX
 from trinity.web.rooms.public import PublicRoom
+from trinity.web.throttle import WINDOW_S
 
 REFUSALS_TOLD_MAX = 20
 """How many refusals of a window are brought to the database at all; there is a quota of what is kept, too."""
@@ -77,12 +78,13 @@ def public_page(
 
 def too_many(request: Request, account: PublicAccount) -> Response[str]:  # type: ignore[type-arg]
     """The answer to whoever sends forms too often: a person learns to wait, a machine nothing else."""
-    return public_page(request, account, "later.html", "A little later, please", status=429)
+    headers = {"retry-after": f"{WINDOW_S:.0f}"}
+    return public_page(request, account, "later.html", "A little later, please", status=429, headers=headers)
 
 
-async def record_refusal(request: Request, account: PublicAccount, form: str, verdict: Verdict) -> None:  # type: ignore[type-arg]
-    """Let the log know that a form was refused and why, as long as it is no flood."""
+async def record_refusal(request: Request, account: PublicAccount, form: str, reason: str) -> None:  # type: ignore[type-arg]
+    """Let the log know that a form was refused and why (a verdict, or a word), as long as it is no flood."""
     web, key = web_of(request), f"t:{account.id}"
     if web.public_meter.count(key) < REFUSALS_TOLD_MAX:
         web.public_meter.add(key)
-        await PublicRoom(house_of(request)).refused(account, form, verdict.value)
+        await PublicRoom(house_of(request)).refused(account, form, str(reason))

@@ -175,6 +175,7 @@ async def test_who_sends_too_often_waits_and_others_do_not(world: World) -> None
             assert (await client.post(path, data={**GOOD, TRAP_FIELD: str(n)})).status_code == 303
         refused = await fill_in(world, client, path, GOOD)
         assert (refused.status_code, "A little later" in refused.text) == (429, True)
+        assert refused.headers["retry-after"] == "300"
         world.clock.sleep(301)
         assert (await fill_in(world, client, path, GOOD)).status_code == 303
 

@@ -73,6 +73,8 @@ async def test_everybody_hears_the_same_and_only_the_allowed_get_mail(
     pages = [(await visitor.get(one.headers["location"])).content for one in answers]
     assert len(set(pages)) == 1
     assert len(mailed) == 1
+    refusals = [event.facts for event in await world.events("public_form.refused")]
+    assert refusals == [{"form": "sponsor", "reason": reason} for reason in ("no_link", "no_link", "trapped")]
     wrong = await ask(world, visitor, "not an address")
     assert (wrong.status_code, "email-problem" in wrong.text) == (422, True)
 

@@ -54,7 +54,8 @@ async def ask_for_link(request: Request, slug: FromPath[str]) -> Response[str] |
                 return _form(request, account, filled, status=422)
             email = normal_address(filled.values["email"])
             assert email is not None, "the form has just looked"
-            await SponsorRoom(house_of(request)).send_links(account, email)
+            if not await SponsorRoom(house_of(request)).send_links(account, email):
+                await record_refusal(request, account, SPONSOR, "no_link")
         return Redirect(f"/p/{account.slug}/sponsor/sent", status_code=303)
 
 

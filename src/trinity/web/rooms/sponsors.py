@@ -54,13 +54,15 @@ class SponsorRoom:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    async def send_links(self, account: PublicAccount, email: str) -> None:
-        """Mail a link for each project that the address's domain may look at; for any other, do nothing."""
+    async def send_links(self, account: PublicAccount, email: str) -> int:
+        """Mail a link for each project that the address's domain may look at; for any other, do nothing. How many."""
         now, actor = self._house.clock(), Actor.system(account.id, PART)
         async with self._house.db.transaction(account.id) as tx:
-            for invited in await accounts.invite_guest(tx, actor, email, now):
+            made = await accounts.invite_guest(tx, actor, email, now)
+            for invited in made:
                 path = f"/p/{account.slug}/guest/{invited.token}"
                 await gateway.notify_guest(self._house, tx, invited.guest_id, path, invited.expires_at, now)
+            return len(made)
 
     async def guest_view(self, account: PublicAccount, token: str) -> GuestView | None:
         """The project of a guest's link, or None when the link does not hold here and now."""
