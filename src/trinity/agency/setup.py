@@ -1,5 +1,6 @@
 """Opening an account: its first owner, its posture, its mailbox, its first project, in one unit of work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -20,8 +21,8 @@ class FirstAccount:
     mailbox: integrations.NewIntegration | None
     project: accounts.NewProject | None
     others: tuple[integrations.NewIntegration, ...] = ()
-    webhook_secret: str | None = field(default=None, repr=False)
-    """What Stripe signs its webhooks with, if a Stripe account is among the others."""
+    webhook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By provider: what Stripe signs its webhooks with, the token that Gmail's pushes carry."""
 
 
 async def open_account(db: Database, settings: Settings, first: FirstAccount, now: datetime) -> tuple[UUID, UUID]:
@@ -33,13 +34,13 @@ async def open_account(db: Database, settings: Settings, first: FirstAccount, no
         await controls.begin(tx, actor, now)
         key, mode_of = settings.demand_encryption_key(), settings.mode_of
         mailbox_id = None
-        if first.mailbox:
-            mailbox_id = await integrations.connect(tx, key, actor, first.mailbox, mode_of, now)
-        for other in first.others:
-            made = await integrations.connect(tx, key, actor, other, mode_of, now)
-            if other.provider == "stripe" and first.webhook_secret:
-                seal = integrations.webhook_key(settings)
-                await integrations.add_webhook_secret(tx, seal, made, first.webhook_secret, now)
+        for new in (first.mailbox, *first.others):
+            if new is None:
+                continue
+            made = await integrations.connect(tx, key, actor, new, mode_of, now)
+            mailbox_id = made if new is first.mailbox else mailbox_id
+            if secret := first.webhook_secrets.get(new.provider):
+                await integrations.add_webhook_secret(tx, integrations.webhook_key(settings), made, secret, now)
         if first.project:
             project = accounts.NewProject(
                 first.project.name, first.project.summary, mailbox_id, first.project.undo_window_s

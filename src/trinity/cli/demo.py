@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from trinity.cli.stack import Stack, raise_base, raise_parts
-from trinity.cli.story import Story
+from trinity.cli.story import Teller, tell
 from trinity.errors import TrinityError
 from trinity.host import free_port
 
@@ -46,13 +46,13 @@ def demo(json_file: Path | None, keep: Path | None, faults: bool) -> None:
 
 
 def _tell(environ: dict[str, str], home: Path, *, has_faults: bool, is_kept: bool) -> dict[str, object]:
-    story = Story(home, lambda text: click.echo(text), has_faults=has_faults)
+    teller = Teller(home, lambda text: click.echo(text), has_faults)
     stack: Stack | None = None
     try:
-        with story.step("everything starts: PostgreSQL, sandboxes, web, workers"):
+        with teller.step("everything starts: PostgreSQL, sandboxes, web, workers"):
             stack = raise_base(environ, Path.cwd(), _quiet)
             raise_parts(stack, _quiet)
-        asyncio.run(story.tell(stack, datetime.now(UTC)))
+        asyncio.run(tell(teller, stack, datetime.now(UTC)))
     except TrinityError as error:
         click.echo(f"  ✗ {error}", err=True)
     finally:
@@ -60,7 +60,7 @@ def _tell(environ: dict[str, str], home: Path, *, has_faults: bool, is_kept: boo
             stack.end()
             if stack.server is not None and not is_kept:
                 stack.server.erase()
-    return story.summary("embedded" if stack is not None and stack.server is not None else "external")
+    return teller.summary("embedded" if stack is not None and stack.server is not None else "external")
 
 
 def _quiet(_: str) -> None:

@@ -5,19 +5,20 @@ Its password is random, printed at every start of `up`, and kept in a file that 
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import httpx
 
-from trinity import accounts, agency, integrations, sources
+from trinity import accounts, agency, integrations, revenue, sources
 from trinity.cli.secrets import KEYS, write_private
 from trinity.cli.seeds import notice_server
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 from trinity.settings import Settings
-from trinity.store.database import Database
+from trinity.store.database import Database, Job
 
 OWNER_EMAIL = "owner@trinity.example"
 OWNER_NAME = "Robin Owner"
@@ -42,6 +43,13 @@ NOTE_TEXT = (
     "The first look measures loading time on a phone, lists broken links and missing text alternatives, and checks"
     " whether security updates are older than thirty days. The result is two pages, without jargon."
 )
+WATCH_JOB, WATCH_ATTEMPTS_MAX = "trinity.jobs.mail.Watch", 5
+OFFER_TITLE = "Snapshot report"
+OFFER_SUMMARY = (
+    "Two pages about your website in plain words: how fast it opens on a phone, what is broken, and which three things"
+    " to mend first. Written within three days, read by a person before you get it."
+)
+OFFER_MINOR, OFFER_CURRENCY = 4_900, "eur"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +88,26 @@ async def open_sample_account(
     """An account to begin with: a mailbox at the sandbox if one is in use, a project, a note that agents may read."""
     mailbox = await _mailbox(settings, gmail_url)
     stripe, smtp = _stripe(settings), _notices(settings)
-    webhook_secret = f"whsec_sandbox_{secrets.token_hex(WEBHOOK_SECRET_BYTES)}"
+    heard = {
+        "stripe": f"whsec_sandbox_{secrets.token_hex(WEBHOOK_SECRET_BYTES)}",
+        "gmail": secrets.token_urlsafe(WEBHOOK_SECRET_BYTES),
+    }
     first = agency.FirstAccount(
         ACCOUNT_NAME,
         (login.email, OWNER_NAME, login.password),
         mailbox,
         accounts.NewProject(PROJECT_NAME, PROJECT_SUMMARY, None, undo_window_s),
         tuple(one for one in (stripe, smtp) if one),
-        webhook_secret,
+        heard,
     )
     account_id, owner_id = await agency.open_account(db, settings, first, now)
     if stripe:
-        await _hear_stripe(settings, account_id, webhook_secret)
-    await _add_note(db, account_id, owner_id, now)
+        url = f"{settings.base_url}/webhooks/stripe/{account_id}"
+        await _tell(f"{settings.stripe_api_base}/_sandbox/webhook-endpoints", {"url": url, "secret": heard["stripe"]})
+    if mailbox and settings.gmail_topic:
+        url = f"{settings.base_url}/webhooks/gmail/{account_id}?token={heard['gmail']}"
+        await _tell(f"{gmail_url}/_sandbox/topics", {"topic": settings.gmail_topic, "push_url": url})
+    await _fill(db, account_id, owner_id, now)
     return Opened(account_id, owner_id, login)
 
 
@@ -114,10 +129,7 @@ async def _mailbox(settings: Settings, gmail_url: str | None) -> integrations.Ne
         "client_id": credential.client_id,
         "client_secret": credential.client_secret,
     }
-    async with httpx.AsyncClient(timeout=SANDBOX_TIMEOUT_S, trust_env=False) as http:
-        answer = await http.post(f"{gmail_url}/_sandbox/mailboxes", json=body)
-    if answer.status_code >= 300:
-        raise Refused("sandbox_refused", f"The sandbox refused a mailbox: {answer.status_code}.")
+    await _tell(f"{gmail_url}/_sandbox/mailboxes", body)
     return integrations.NewIntegration("gmail", MAILBOX, ACCOUNT_NAME, gmail_url, credential, ALIASES)
 
 
@@ -137,21 +149,24 @@ def _notices(settings: Settings) -> integrations.NewIntegration | None:
     return notice_server(settings, ACCOUNT_NAME, NOTICES_FROM)
 
 
-async def _hear_stripe(settings: Settings, account_id: UUID, secret: str) -> None:
-    """Let the sandbox send its webhooks to this account's address, signed with the secret that we keep."""
-    url = f"{settings.base_url}/webhooks/stripe/{account_id}"
+async def _tell(url: str, body: Mapping[str, object]) -> None:
+    """Set something up at a sandbox: whom it hears of, whom it tells."""
     async with httpx.AsyncClient(timeout=SANDBOX_TIMEOUT_S, trust_env=False) as http:
-        body = {"url": url, "secret": secret}
-        answer = await http.post(f"{settings.stripe_api_base}/_sandbox/webhook-endpoints", json=body)
+        answer = await http.post(url, json=body)
     if answer.status_code >= 300:
-        raise Refused("sandbox_refused", f"The Stripe sandbox refused a webhook address: {answer.status_code}.")
+        raise Refused("sandbox_refused", f"The sandbox refused {url}: {answer.status_code}.")
 
 
-async def _add_note(db: Database, account_id: UUID, owner_id: UUID, now: datetime) -> None:
-    """Something that an agent may read: written and released in the owner's name."""
+async def _fill(db: Database, account_id: UUID, owner_id: UUID, now: datetime) -> None:
+    """Something that an agent may read, and something that a stranger may buy: in the owner's name."""
     async with db.transaction(account_id) as tx:
         actor = Actor(account_id, "user", str(owner_id))
         project = (await accounts.list_projects(tx))[0]
         note = sources.NewSource(project.id, "operator", NOTE_TITLE, NOTE_TEXT)
         source_id = await sources.add_source(tx, actor, note, now)
         await sources.decide_release(tx, actor, source_id, is_released=True, now=now)
+        offer = revenue.NewOffer(project.id, OFFER_TITLE, OFFER_SUMMARY, OFFER_MINOR, OFFER_CURRENCY)
+        offer_id = await revenue.create_offer(tx, actor, offer, now)
+        await revenue.publish_offer(tx, actor, offer_id, now)
+        # Every day it comes by itself: the first watch of a mailbox begins with the mailbox.
+        await tx.enqueue(Job(WATCH_JOB, "executor", {}, None, WATCH_ATTEMPTS_MAX))

@@ -58,8 +58,8 @@ def create_account(
         project = accounts.NewProject(name, "", None)
         found = (await stripe_account(settings, name), notice_server(settings, name, sender_of(settings, email)))
         others = tuple(one for one in found if one)
-        secret = settings.stripe_webhook_secret
-        first = agency.FirstAccount(name, (email, owner_name, password), new, project, others, secret)
+        heard = {"stripe": settings.stripe_webhook_secret} if settings.stripe_webhook_secret else {}
+        first = agency.FirstAccount(name, (email, owner_name, password), new, project, others, heard)
         account_id, owner_id = await agency.open_account(db, settings, first, datetime.now(UTC))
         return {"account_id": str(account_id), "owner_id": str(owner_id)}
 

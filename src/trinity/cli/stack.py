@@ -68,6 +68,7 @@ NEEDS = {
 """Which secrets and addresses each part gets; the owner's database address is in none of them."""
 SANDBOX_MODEL = "embedded-rules"
 SANDBOX_STRIPE_KEY = "sk_test_sandbox"
+SANDBOX_TOPIC = "projects/sandbox/topics/mail"
 PORT_FILE = "port.json"
 TRINITY = (sys.executable, "-m", "trinity")
 
@@ -236,6 +237,7 @@ def _sandboxed_mail(gmail_url: str) -> dict[str, str]:
         "GOOGLE_TOKEN_URL": f"{gmail_url}/token",
         "GOOGLE_CLIENT_ID": "sandbox-client",
         "GOOGLE_CLIENT_SECRET": "sandbox-client-secret",
+        "GMAIL_TOPIC": SANDBOX_TOPIC,
     }
 
 

@@ -26,7 +26,7 @@ from trinity.revenue.events import (
     record_refusal,
 )
 from trinity.revenue.following import order_paid_job, stripe_event_job, sync_order_job
-from trinity.revenue.ledger import Balance, Transfer, balances, book, booked, list_transfers
+from trinity.revenue.ledger import Balance, DaySales, Transfer, balances, book, booked, list_transfers, sales_by_day
 from trinity.revenue.offers import (
     NewOffer,
     Offer,
@@ -60,6 +60,7 @@ __all__ = [
     "Balance",
     "Begun",
     "Checkout",
+    "DaySales",
     "Fulfilment",
     "Intake",
     "KeptDispute",
@@ -113,6 +114,7 @@ __all__ = [
     "raise_sync",
     "receive_event",
     "record_refusal",
+    "sales_by_day",
     "standing",
     "stripe_event_job",
     "sync_number",

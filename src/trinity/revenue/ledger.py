@@ -22,7 +22,7 @@ paid out and has not come back. A transfer has two accounts of one currency: an 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from trinity.kit.ids import uuid7
@@ -56,6 +56,15 @@ class Leg:
     kind: str
     debit: str
     credit: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaySales:
+    """Sales of one day in one currency, less refunds."""
+
+    day: date
+    currency: str
     amount_minor: int
 
 
@@ -177,6 +186,24 @@ async def list_transfers(
         {"code": code, "currency": currency, "order": order_id, "before": before, "limit": min(limit, PAGE_MAX)},
     )
     return [Transfer(**row) for row in rows]
+
+
+async def sales_by_day(tx: Tx, since: datetime) -> list[DaySales]:
+    """What sales brought by day (UTC) since a moment, less refunds, before fees. A day without any is left out."""
+    rows = await tx.all(
+        """
+        select (timezone('UTC', t.happened_at))::date as day, t.currency,
+               sum(case when c.code = 'sales' then t.amount_minor else 0 end)
+               - sum(case when d.code = 'refunds' then t.amount_minor else 0 end) as amount_minor
+        from ledger_transfers t
+        join ledger_accounts d on d.account_id = t.account_id and d.id = t.debit_id
+        join ledger_accounts c on c.account_id = t.account_id and c.id = t.credit_id
+        where t.happened_at >= %(since)s and (c.code = 'sales' or d.code = 'refunds')
+        group by day, t.currency order by day, t.currency limit %(limit)s
+        """,
+        {"since": since, "limit": PAGE_MAX},
+    )
+    return [DaySales(row["day"], row["currency"], int(row["amount_minor"])) for row in rows]
 
 
 def _leg(kind: str, other: str, amount_minor: int) -> Leg:

@@ -39,15 +39,17 @@ class WebConfig:
 
     @property
     def sandbox_sentences(self) -> tuple[str, ...]:
-        """What the strip on every page says; empty where everything is real."""
-        said = []
-        if self.mail_sandbox:
-            said.append(f"Mail goes to the stand-in at {self.mail_sandbox} and to nobody else.")
-        if self.money_sandbox:
-            said.append(f"Payments are play money at {self.money_sandbox}.")
-        if self.model_sandbox:
-            said.append(f"The agents’ model is the stand-in at {self.model_sandbox}, which is no AI.")
-        return tuple(said)
+        """What the strip on every page says; empty where everything is real. The second names the addresses."""
+        stand_ins = {"mail": self.mail_sandbox, "payments": self.money_sandbox, "the agents’ model": self.model_sandbox}
+        used = {name: urlsplit(origin).netloc for name, origin in stand_ins.items() if origin}
+        if not used:
+            return ()
+        *others, last = used
+        names = f"{', '.join(others)} and {last}" if others else last
+        verb = "are stand-ins" if others else "is a stand-in"
+        honesty = ", and no AI is at work" if self.model_sandbox else ""
+        where = ", ".join(f"{name} at {place}" for name, place in used.items())
+        return (f"{names[0].upper()}{names[1:]} {verb}: nothing reaches anybody{honesty}.", f"({where})")
 
     @property
     def is_https(self) -> bool:

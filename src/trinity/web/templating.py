@@ -113,8 +113,8 @@ def grouped(digest: str) -> Markup:
     )
 
 
-def spark(counts: Sequence[int]) -> Markup:
-    """A small area plot, newest on the right; no axis, since it only says "more" or "less"."""
+def spark(counts: Sequence[int], label: str = "") -> Markup:
+    """A small area plot, newest on the right; no axis, since it only says "more" or "less". Counts by hour unless said."""
     top = max(max(counts, default=0), 1)
     step = SPARK_WIDTH / max(len(counts) - 1, 1)
     height = SPARK_HEIGHT - 3
@@ -125,4 +125,4 @@ def spark(counts: Sequence[int]) -> Markup:
     return Markup(
         '<svg class="spark" viewBox="0 0 {w} {h}" preserveAspectRatio="none" role="img" aria-label="{label}">'
         '<polygon points="0,{h} {line} {w},{h}"/><polyline points="{line}"/></svg>'
-    ).format(w=SPARK_WIDTH, h=SPARK_HEIGHT, line=line, label=f"{sum(counts)} in {len(counts)} hours")
+    ).format(w=SPARK_WIDTH, h=SPARK_HEIGHT, line=line, label=label or f"{sum(counts)} in {len(counts)} hours")

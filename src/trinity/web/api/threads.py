@@ -12,7 +12,7 @@ from trinity.kit.canonical import rfc3339
 from trinity.web.api.bodies import Body
 from trinity.web.api.shapes import Shape
 from trinity.web.context import PageRequest, house_of
-from trinity.web.guards import may_change, member
+from trinity.web.guards import may_change, may_run, member
 from trinity.web.rooms.inbox import Entry, InboxRoom, ThreadRow, ThreadView
 
 
@@ -47,6 +47,12 @@ async def write(request: PageRequest, thread_id: FromPath[UUID], data: JSONBody[
         "envelope_digest": made.envelope_digest,
         "approval_id": str(made.approval_id) if made.approval_id else None,
     }
+
+
+@post("/threads/{thread_id:uuid}/runs", guards=[may_run])
+async def start_agent(request: PageRequest, thread_id: FromPath[UUID]) -> dict[str, str]:
+    """Have the agent draft an answer, from what was released of the conversation."""
+    return {"id": str(await InboxRoom(house_of(request)).start_agent(request.user, thread_id))}
 
 
 def _row(row: ThreadRow) -> Shape:
@@ -89,4 +95,4 @@ def _message(entry: Entry) -> Shape:
     }
 
 
-handlers: list[HTTPRouteHandler] = [threads, thread, write]
+handlers: list[HTTPRouteHandler] = [threads, thread, write, start_agent]

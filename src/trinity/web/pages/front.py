@@ -9,6 +9,7 @@ from trinity.web.context import PageRequest, web_of
 from trinity.web.forms import done, own_path, read_form
 from trinity.web.guards import anyone, may_control, member, sign_in_form
 from trinity.web.remote import HEADER, remote_of
+from trinity.web.rooms.home import HomeRoom
 from trinity.web.session import cookie_away, cookie_for, token_in
 from trinity.web.stream import Page, answer
 
@@ -71,9 +72,11 @@ async def home(request: PageRequest) -> Response[str] | Stream:
     """What waits, what runs, what went out, and how far the account may act."""
 
     async def draw() -> Page:
-        found = await web_of(request).desk.home(request.user)
-        topics = frozenset({"runs", "sent", "projects"})
-        return Page("home.html", "Home", "home", {"home": found}, topics)
+        web = web_of(request)
+        found = await web.desk.home(request.user)
+        business = await HomeRoom(web.house).business(request.user) if web.house else None
+        topics = frozenset({"runs", "sent", "projects", "orders", "ledger", "threads"})
+        return Page("home.html", "Home", "home", {"home": found, "business": business}, topics)
 
     return await answer(request, draw)
 
