@@ -26,7 +26,7 @@ from trinity.approvals import NewDecision
 from trinity.gateway import House, Proposal, Proposed, Rails, SpentRegister
 from trinity.kit.actor import Actor
 from trinity.kit.canonical import digest_hex
-from trinity.kit.ids import uuid7
+from trinity.modelrouter import ModelEndpoint, ModelRouter, Question, decide
 from trinity.settings import Settings, load
 from trinity.store.database import Database, Tx
 from trinity.store.urls import APP_ROLE, EXECUTOR_ROLE, url_of
@@ -38,6 +38,15 @@ PASSWORD = "correct horse battery"
 CLIENT = "sandbox-client"
 CLIENT_SECRET = "sandbox-client-secret"
 READY_S = 20.0
+JUDGEMENTS: dict[tuple[str, str], object] = {
+    ("copy_safety", "passed"): {"verdict": "safe", "dangers": [], "reasons": ["Nothing found."]},
+    ("copy_safety", "blocked"): {"verdict": "unsafe", "dangers": ["deception"], "reasons": ["It deceives."]},
+    ("copy_safety", "failed"): "no object",
+    ("qa", "passed"): {"verdict": "pass", "faults": [], "reasons": ["It is clear."]},
+    ("qa", "blocked"): {"verdict": "fail", "faults": ["tone"], "reasons": ["It is rude."]},
+    ("qa", "failed"): "no object",
+}
+"""What a model answers for each outcome of each route."""
 
 
 @contextmanager
@@ -132,28 +141,19 @@ class World:
         return replace(made, state=call.state, approval_id=call.approval_id)
 
     async def judge(self, made: Proposed, route: str, outcome: str, *, payload: bytes | None = None) -> None:
-        """Store what a model said about a proposal's bytes, or about other ones."""
-        now = self.clock()
+        """Have a model of this outcome asked about a proposal's bytes, or about other ones."""
         async with self.tx() as tx:
             stored = (await effects.get_envelope(tx, made.tool_call_id)).payload
-            await tx.execute(
-                """
-                insert into model_decisions (account_id, id, tool_call_id, route, provider, model, input_sha256,
-                                             request_sha256, response, outcome, failure, created_at)
-                values (%(a)s, %(id)s, %(call)s, %(route)s, 'nvidia', 'a test', %(input)s, %(input)s, ''::bytea,
-                        %(outcome)s, %(failure)s, %(now)s)
-                """,
-                {
-                    "a": tx.account_id,
-                    "id": uuid7(now),
-                    "call": made.tool_call_id,
-                    "route": route,
-                    "input": digest_hex(stored if payload is None else payload),
-                    "outcome": outcome,
-                    "failure": "unavailable" if outcome == "failed" else None,
-                    "now": now,
-                },
-            )
+        call, digest = await self.call(made.tool_call_id), digest_hex(stored if payload is None else payload)
+        about = Question(self.account_id, route, "A mail.", digest, run_id=call.run_id, tool_call_id=call.id)
+
+        def respond(_: httpx.Request) -> httpx.Response:
+            said = {"role": "assistant", "content": json.dumps(JUDGEMENTS[route, outcome])}
+            return httpx.Response(200, json={"choices": [{"index": 0, "message": said}]})
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as model:
+            endpoint = ModelEndpoint("http://model.example/v1", "", "a test", is_sandbox=True)
+            await decide(ModelRouter(self.app.db, model, self.clock, {"nvidia": endpoint}), about)
 
     async def approve(self, made: Proposed, *, actor: Actor | None = None) -> str:
         """Approve what was proposed, as the owner."""

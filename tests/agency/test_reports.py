@@ -32,11 +32,6 @@ def no_station() -> Iterator[None]:
 async def written(world: World, *, title: str = "Snapshot of your shop", text: str = DRAFT) -> tuple[UUID, UUID]:
     """A run of an order that has written a draft; the run and the order."""
     made = await customer(world, number=7)
-    world.tamper(
-        "insert into fulfilments (account_id, id, order_id, state, created_at)"
-        " values (%(account)s, %(id)s, %(id)s, 'awaiting', now())",
-        id=made.order_id,
-    )
     async with world.tx() as tx:
         run_id = await agency.start_run_of_order(tx, made.order_id, world.clock())
         assert run_id is not None

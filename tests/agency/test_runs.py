@@ -118,9 +118,8 @@ async def test_a_run_waits_for_its_calls_and_is_completed_with_the_last(world: W
     agent = Actor(world.account_id, "agent", str(run_id))
 
     async def propose(key: str) -> gateway.Proposed:
-        return await gateway.propose(
-            world.app, agent, Proposal(world.project_id, "gmail.send", key, world.mail(), run_id=run_id)
-        )
+        proposal = Proposal(world.project_id, "gmail.send", key, world.mail(), run_id=run_id)
+        return await world.reviewed(await gateway.propose(world.app, agent, proposal))
 
     first, second = await propose("a"), await propose("b")
     await within(world, agency.finish_run, run_id, "completed", "Done.", world.clock())
@@ -208,7 +207,7 @@ async def test_a_run_that_said_all_it_may_is_still_stopped_finished_and_settled(
     monkeypatch.setattr("trinity.agency.runs.EVENTS_PER_RUN_MAX", 2)
     run_id, _ = await begun(world)
     proposal = Proposal(world.project_id, "gmail.send", "one", world.mail(), run_id=run_id)
-    made = await gateway.propose(world.app, world.agent, proposal)
+    made = await world.reviewed(await gateway.propose(world.app, world.agent, proposal))
     await within(world, agency.record_event, run_id, "note", {}, world.clock())
     assert await refused(within(world, agency.record_event, run_id, "note", {}, world.clock())) == ("quota", 429)
     assert await within(world, agency.begin_run, run_id, world.clock())

@@ -5,9 +5,11 @@ its own, and what nobody asked for. Judged by the stand-in's books, and by what 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from tests.kill.rig import Lane, Zygote, lane
@@ -21,12 +23,27 @@ WAIT_S = 40.0
 ENDED = ("waiting", "completed", "failed", "stopped")
 
 
+def judging(script: list[Item]) -> Item:
+    """The script for whoever works, and a yes for whoever asks for a judgement: a model that passes its own mail."""
+    left = iter(script)
+
+    def say(request: dict[str, Any]) -> dict[str, Any] | Raw:
+        wanted = request.get("response_format")
+        if wanted:
+            yes = {"copy_safety": {"verdict": "safe", "dangers": []}, "qa": {"verdict": "pass", "faults": []}}
+            return text(json.dumps(yes[wanted["json_schema"]["name"]] | {"reasons": ["Trust me."]}))
+        item = next(left, text("Done."))
+        return item(request) if callable(item) else item
+
+    return say
+
+
 @asynccontextmanager
 async def served_by(
     model: list[Item], database_url: str, forks: Zygote, home: Path
 ) -> AsyncIterator[tuple[Lane, Callable[[], int]]]:
     """A lane whose general worker and executor are real processes, and whose model is the script."""
-    with stand_in("gmail", home / "gmail") as gmail, ScriptedModel(model) as scripted:
+    with stand_in("gmail", home / "gmail") as gmail, ScriptedModel([judging(model)], is_looping=True) as scripted:
         more = {
             "TRINITY_LOG_KEY": generate("trinity.test/log")[0],
             "NVIDIA_BASE_URL": scripted.base_url,
@@ -105,5 +122,5 @@ async def test_what_it_proposes_waits_for_a_person(database_url: str, forks: Zyg
         await asyncio.sleep(1.0)
         async with made.world.tx() as tx:
             (call,) = await effects.list_tool_calls(tx, run_id=run.id)
-        assert (run.state, call.state) == ("waiting", "awaiting_approval")
+        assert (run.state, call.state) == ("waiting", "awaiting_approval"), "its own yes brings it before a person"
         assert await made.world.sent() == []

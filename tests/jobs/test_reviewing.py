@@ -14,9 +14,9 @@ import pytest
 from tests.agency.people import Customer, add_text, contact, customer, decide
 from tests.scripted_model import Raw, ScriptedModel, text
 from tests.world import World
-from trinity import agency, effects, modelrouter
-from trinity.gateway import Proposed
-from trinity.jobs.models import ModelAway, OrderPaid, Score, SourceDecided
+from trinity import agency, effects, gateway, modelrouter
+from trinity.gateway import Proposal, Proposed
+from trinity.jobs.models import REVIEW_ATTEMPTS_MAX, ModelAway, OrderPaid, Review, Score, SourceDecided
 from trinity.jobs.reviewing import judged_text, review_mail, score_text
 from trinity.jobs.station import GeneralStation, set_station
 from trinity.kit.canonical import digest_hex
@@ -71,8 +71,9 @@ def job(told: dict[str, UUID], attempt: int = 1) -> Any:
 
 async def proposed(world: World, **changes: Any) -> Proposed:
     """A mail that an agent has proposed and nobody has looked at."""
-    made = await world.propose("one", **changes)
-    world.tamper("update tool_calls set state = 'proposed' where id = %(id)s", id=made.tool_call_id)
+    proposal = Proposal(world.project_id, "gmail.send", "one", world.mail(**changes))
+    made = await gateway.propose(world.app, world.agent, proposal)
+    assert made.state == "proposed"
     return made
 
 
@@ -128,8 +129,61 @@ async def test_a_no_is_final_whatever_is_asked_later(world: World) -> None:
     ]
 
 
+async def reviewed(world: World, made: Proposed, attempt: int = 1) -> effects.ToolCall:
+    await Review().process(job({"account_id": world.account_id, "tool_call_id": made.tool_call_id}, attempt))
+    return await world.call(made.tool_call_id)
+
+
+async def test_a_mail_that_passes_is_put_before_a_person_and_no_further(world: World) -> None:
+    made = await proposed(world)
+    with judging(world, Judge()):
+        call = await reviewed(world, made)
+        assert call.state == "awaiting_approval" and call.approval_id
+        assert (await reviewed(world, made)).approval_id == call.approval_id
+    assert await world.sent() == []
+
+
+NOS: list[tuple[str, Any]] = [
+    ("copy_safety", {"verdict": "unsafe", "dangers": ["deception"], "reasons": ["A lie."]}),
+    ("copy_safety", {"verdict": "safe", "dangers": ["deception"], "reasons": ["A contradiction."]}),
+    ("copy_safety", {"verdict": "safe", "reasons": ["Something is missing."]}),
+    ("qa", {"verdict": "fail", "faults": ["tone"], "reasons": ["Rude."]}),
+    ("qa", "pass"),
+    ("qa", 401),
+]
+
+
+@pytest.mark.parametrize(("route", "answer"), NOS)
+async def test_whatever_is_not_a_clean_yes_denies(world: World, route: str, answer: Any) -> None:
+    made = await proposed(world)
+    with judging(world, Judge(YES | {route: answer})):
+        call = await reviewed(world, made)
+    assert (call.state, call.approval_id) == ("denied", None)
+    assert call.reasons
+
+
+async def test_a_silent_model_leaves_the_call_for_so_many_jobs_and_then_denies(world: World) -> None:
+    made = await proposed(world)
+    with judging(world, Judge(YES | {"qa": 503})):
+        for attempt in (1, REVIEW_ATTEMPTS_MAX - 1):
+            with pytest.raises(ModelAway):
+                await reviewed(world, made, attempt)
+            assert (await world.call(made.tool_call_id)).state == "proposed"
+        assert (await reviewed(world, made, REVIEW_ATTEMPTS_MAX)).state == "denied"
+
+
+async def test_housekeeping_finds_a_proposal_that_nobody_looks_at(world: World) -> None:
+    made = await proposed(world)
+    args = str(made.tool_call_id)
+    assert await gateway.find_stuck(world.app, world.account_id) == 0, "its job is still to come"
+    world.tamper("update oban_jobs set state = 'discarded' where args->>'tool_call_id' = %(id)s", id=args)
+    assert await gateway.find_stuck(world.app, world.account_id) == 1
+    found = world.tamper("select worker from oban_jobs where args->>'tool_call_id' = %(id)s order by id", id=args)
+    assert [row["worker"] for row in found] == ["trinity.jobs.models.Review"] * 2
+
+
 async def test_a_call_that_is_not_proposed_is_left_alone(world: World) -> None:
-    made = await world.propose("one")
+    made = await world.propose("one", actor=world.owner)
     judge = Judge()
     with judging(world, judge) as router:
         assert not (await review_mail(world.app.db, router, world.account_id, made.tool_call_id)).is_open
@@ -141,7 +195,7 @@ def test_bytes_that_cannot_be_read_as_a_mail_are_no_text() -> None:
 
 
 async def test_what_is_judged_names_everybody_and_shows_the_html_too(world: World) -> None:
-    made = await world.propose("one", bcc=[{"addr": "hidden@customer.example"}], text="Plain words.")
+    made = await proposed(world, bcc=[{"addr": "hidden@customer.example"}], text="Plain words.")
     said = judged_text(await payload_of(world, made.tool_call_id))
     assert "Bcc: hidden@customer.example" in said
     assert said.count("Plain words.") == 2

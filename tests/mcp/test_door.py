@@ -127,7 +127,7 @@ async def test_a_run_plans_drafts_asks_and_proposes(agent: Agent) -> None:
     assert await agent.post("/artifact-requests", {"title": "Logo", "reason": "For the footer."}) == {"ok": True}
     assert await agent.post("/events", {"text": "Almost done."}) == {"ok": True}
     made = await agent.post("/intents", agent.intent())
-    assert made["state"] == "awaiting_approval"
+    assert made["state"] == "proposed"
     assert await agent.post("/intents", agent.intent()) == made, "the same key and content: the first one"
     assert (await agent.post("/intents", agent.intent(text="Other.")))["code"] == "conflict"
     assert await agent.post("/finish", {"outcome": "completed", "summary": "Proposed."}) == {"ok": True}
@@ -203,7 +203,7 @@ async def test_a_tighter_posture_does_not_keep_an_agent_from_proposing(agent: Ag
     world = agent.world
     async with world.tx() as tx:
         await controls.tighten(tx, world.owner, "hold", "A test.", world.clock())
-    assert (await agent.post("/intents", agent.intent()))["state"] == "awaiting_approval"
+    assert (await agent.post("/intents", agent.intent()))["state"] == "proposed"
 
 
 async def told(agent: Agent, text: str = "We look after websites.", contact_id: UUID | None = None) -> UUID:

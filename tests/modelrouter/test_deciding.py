@@ -208,7 +208,7 @@ async def passes(world: World, call: UUID, route: str = "copy_safety", digest: s
 
 
 async def test_a_no_is_not_asked_away_and_a_yes_is_for_its_bytes_only(world: World) -> None:
-    made = await world.propose("one")
+    made = await world.propose("one", actor=world.owner)
     call = made.tool_call_id
     assert not await passes(world, call), "nobody was asked"
     await ask(world, [Raw(b"", 401)], tool_call_id=call)

@@ -41,7 +41,7 @@ class RunStory:
         """What the run's agent proposes."""
         payload = self.world.mail(**changes)
         proposal = Proposal(self.world.project_id, operation, key, payload, run_id=self.run_id)
-        return await gateway.propose(self.world.app, self.agent, proposal)
+        return await self.world.reviewed(await gateway.propose(self.world.app, self.agent, proposal))
 
     async def send(self, key: str, operation: str = "gmail.send", **changes: object) -> Proposed:
         """A mail of the run, sent and compared."""

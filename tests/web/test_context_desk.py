@@ -91,7 +91,7 @@ async def test_the_card_says_the_same_words_and_where_values_come_from(world: Wo
     proposal = Proposal(
         world.project_id, "gmail.send", "k", world.mail(cc=[{"addr": "spy@evil.example"}]), run_id=run_id, reason="Why."
     )
-    made = await gateway.propose(world.app, world.agent, proposal)
+    made = await world.reviewed(await gateway.propose(world.app, world.agent, proposal))
     page = (await person.get(f"/approvals/{made.approval_id}")).text
     assert "same words as the text" in page
     assert "entered by Robin Owner when the run was started" in page

@@ -72,13 +72,16 @@ GMAIL, STRIPE, SMTP = GmailDriver(), StripeDriver(), SmtpDriver()
 REFUND_SINGLE_MAX_MINOR = 2_500
 """Above it, together with what was given back of the same order before, two people decide."""
 
+REVIEWED = ("copy_safety", "qa")
+"""What models say about a mail that an agent wrote, before it is put before a person."""
+
 OPERATIONS: dict[str, Operation] = {
     row.name: row
     for row in (
         #         name           driver  floor       people, one more above  payload    routes  receipt  again
         Operation("gmail.draft", GMAIL, Tier.DRAFT, 0, None, MailPayload, (), "draft", "after_look"),
-        Operation("gmail.send", GMAIL, Tier.EXTERNAL, 1, None, MailPayload, (), "sent", "after_look"),
-        Operation("gmail.reply", GMAIL, Tier.EXTERNAL, 1, None, ReplyPayload, (), "sent", "after_look"),
+        Operation("gmail.send", GMAIL, Tier.EXTERNAL, 1, None, MailPayload, REVIEWED, "sent", "after_look"),
+        Operation("gmail.reply", GMAIL, Tier.EXTERNAL, 1, None, ReplyPayload, REVIEWED, "sent", "after_look"),
         Operation(
             "stripe.checkout_session",
             STRIPE,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from trinity import effects, modelrouter, sources
+from trinity.gateway import OPERATIONS
 from trinity.kit.canonical import digest_hex
 from trinity.modelrouter import ModelRouter, Question
 from trinity.providers.gmail import view as gmail_view
 from trinity.providers.gmail.address import Address, MaterialiseRefused
 from trinity.store.database import Database
 
-REVIEW_ROUTES = ("copy_safety", "qa")
 SCORED_ORIGINS = ("public_form",)
 
 
@@ -32,12 +32,12 @@ async def review_mail(db: Database, router: ModelRouter, account_id: UUID, call_
         call = await effects.get_tool_call(tx, call_id)
         payload = (await effects.get_envelope(tx, call_id)).payload
         digest = digest_hex(payload)
-        stands = {route: await modelrouter.standing(tx, call_id, route, digest) for route in REVIEW_ROUTES}
+        routes = OPERATIONS[call.operation].routes
+        stands = {route: await modelrouter.standing(tx, call_id, route, digest) for route in routes}
     if call.state != "proposed":
         return Reviewed(is_open=False)
     is_away = False
-    for route in REVIEW_ROUTES:
-        known = stands[route]
+    for route, known in stands.items():
         if known is not None and not known.is_away:
             continue
         made = await modelrouter.decide(
