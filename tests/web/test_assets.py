@@ -3,6 +3,7 @@
 import hashlib
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_each_icon_that_a_template_names_exists() -> None:
     drawn = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
     named = {
         name
-        for entry in files("trinity.web").joinpath("templates").iterdir()
+        for entry in Path(str(files("trinity.web").joinpath("templates"))).rglob("*.html")
         for name in re.findall(r'icon\("([a-z]+)"\)', entry.read_text("utf-8"))
     }
     assert named <= drawn, named - drawn
