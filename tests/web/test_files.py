@@ -13,7 +13,7 @@ from tests.web.conftest import ORIGIN, Client
 from tests.web.test_context_desk import API, sign_in
 from tests.world import World
 from tests.worlds import cheap_passwords, gateway_database, gmail_dir, gmail_url, open_world, shared_gmail, world
-from trinity import sources
+from trinity import crm, sources
 from trinity.kit.canonical import digest_hex
 from trinity.providers.storage.content import key_of
 from trinity.web.app import build_app
@@ -213,7 +213,8 @@ async def test_changed_bytes_are_not_given_out_and_become_one_incident(world: Wo
         page = (await person.get(f"/files/{made['id']}")).text
         assert "not the one that was taken in" in page and "grief" not in page
     assert await world.incidents() == ["artifact_corrupted"]
-    assert "A stored file was changed" in (await person.get("/incidents")).text
+    page = (await person.get("/incidents")).text
+    assert "A stored file was changed" in page and f"/files/{made['id']}" in page
 
 
 async def test_pages_and_office_files_are_sent_as_bytes_that_nothing_opens(world: World, person: Client) -> None:
@@ -236,3 +237,13 @@ async def test_a_rejected_file_stays_in(world: World, person: Client) -> None:
     answer = await person.post(f"{API}/artifacts/{made['id']}/release")
     assert (answer.status_code, answer.json()["code"]) == (409, "already_decided")
     assert "rejected" in (await person.get(f"/files/{made['id']}")).text
+
+
+async def test_a_customers_file_names_its_customer(world: World, person: Client) -> None:
+    async with world.tx() as tx:
+        ada = await crm.meet(tx, world.owner, crm.NewContact(world.project_id, "ada@x.example", "Ada"), world.clock())
+        new = sources.NewArtifact(world.project_id, "ada.pdf", "application/pdf", PDF, "attachment", ada.id)
+        made = await sources.add_artifact(tx, sources.open_store(world.settings), world.owner, new, world.clock())
+    page = (await person.get(f"/files/{made}")).text
+    assert f'<a href="/crm/contacts/{ada.id}">Ada</a>' in page
+    assert (await person.get(f"/crm/contacts/{ada.id}")).status_code == 200

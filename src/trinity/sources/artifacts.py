@@ -182,7 +182,7 @@ async def _of_run(tx: Tx, run_id: UUID, name: str, sha256: str) -> UUID | None:
 
 
 async def _incident(tx: Tx, artifact_id: UUID, sha256: str, area: str, found: str, now: datetime) -> None:
-    facts = {"sha256": sha256, "area": area, "found": found}
+    facts = {"file": f"/files/{artifact_id}", "sha256": sha256, "area": area, "found": found}
     await audit.record_incident(tx, CORRUPTED_INCIDENT, artifact_id, now, facts, is_critical=True)
 
 
