@@ -9,7 +9,7 @@ from trinity_verify.packet import Call, Packet
 
 BEFORE_SENDING = ("copy_safety", "qa")
 """What an agent's mail must pass before a person is asked."""
-REVIEWED = ("tool_call.reviewed", "tool_call.blocked")
+REVIEWED, DENIED = "tool_call.reviewed", "tool_call.denied"
 CLEAN: dict[str, tuple[str, str]] = {"copy_safety": ("safe", "dangers"), "qa": ("pass", "faults")}
 """What an answer says that lets a text go on, and the list that must be empty then; a score stops nothing."""
 OUTCOMES = ("passed", "blocked", "failed")
@@ -34,15 +34,15 @@ def models(packet: Packet) -> str:
 
 
 def is_judged(packet: Packet, call: Call) -> bool:
-    """Whether models judge it before people do: a mail that an agent wants sent."""
-    if call.envelope["requester"]["kind"] != "agent" or call.data["operation"] not in SENDS:
-        return False
-    return reviewed_at(packet, call) is not None
+    """Whether models judge it before people do: a mail that an agent wants sent, where a review was asked for."""
+    is_agents = call.envelope["requester"]["kind"] == "agent" and call.data["operation"] in SENDS
+    told = [event["kind"] for event in packet.about(call.id)]
+    return is_agents and (REVIEWED in told or call.state == "proposed" or DENIED in told[1:2])
 
 
 def reviewed_at(packet: Packet, call: Call) -> str | None:
     """When the models' judgement of a call was concluded; None where it was not."""
-    return next((str(one["created_at"]) for one in packet.about(call.id) if one["kind"] in REVIEWED), None)
+    return next((str(one["created_at"]) for one in packet.about(call.id) if one["kind"] == REVIEWED), None)
 
 
 def _went_on(call: Call) -> bool:

@@ -7,6 +7,8 @@ from trinity_verify.packet import Packet
 from trinity_verify.purchase import NO_ORDER
 
 CODES = ("stripe", "bank", "sales", "refunds", "disputes", "fees", "adjustments")
+FEE = ".fee"
+"""The end of a fee's kind; what stands before it is the kind of the leg that it was taken from."""
 REFUND_STATES = ("pending", "requires_action", "succeeded", "failed", "canceled")
 OPEN_DISPUTES = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
 PAID_BACK = ("pending", "requires_action", "succeeded")
@@ -39,6 +41,11 @@ def _check_transfer(order: dict[str, Any], one: dict[str, Any]) -> None:
     sources |= {dispute["provider_dispute_id"] for dispute in order["disputes"]}
     demand(one["source_id"] in sources, f"{where} is about no charge, refund or dispute of this order")
     demand(bool(one["txn_id"]), f"{where} names no balance transaction")
+    demand("stripe" in (one["debit"], one["credit"]), f"{where} moves nothing of what is held at Stripe")
+    is_fee = one["kind"].endswith(FEE)
+    mains = [leg for leg in order["transfers"] if (leg["txn_id"], leg["kind"] + FEE) == (one["txn_id"], one["kind"])]
+    demand(is_fee == ("fees" in (one["debit"], one["credit"])), f"{where} is a fee in only one of kind and account")
+    demand(not is_fee or len(mains) == 1, f"{where} is the fee of nothing")
 
 
 def _check_transactions(packet: Packet, order: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ def purchase(packet: Packet) -> str:
     demand(at(checkout["created_at"]) <= at(order["created_at"]), "the order came before its checkout")
     _check_checkout(packet, checkout)
     _check_told(packet, order)
+    _check_moment(packet, order)
     amount = f"{order['amount_minor']} {order['currency']}"
     return f"order {order['number']} of {amount}, as its checkout said, told of by {_events(order)}"
 
@@ -68,6 +69,18 @@ def _check_told(packet: Packet, order: dict[str, Any]) -> None:
     said = {key: order[key] for key in ("number", "amount_minor", "currency")}
     is_said = paid[0]["facts"] == said and paid[0]["created_at"] == order["paid_at"]
     demand(is_said, "the order is another than its event says")
+
+
+def _check_moment(packet: Packet, order: dict[str, Any]) -> None:
+    """One moment made the order and what is owed for it; the checkout was begun when its event says, for that amount."""
+    ones = [order["intake"], order["fulfilment"], *(e for e in order["revenue_events"] if e["kind"] == "order.paid")]
+    moments = {order["paid_at"], order["created_at"], *(one["created_at"] for one in ones if one)}
+    demand(len(moments) == 1, "the order and what followed from its payment were not made in one moment")
+    checkout = order["checkout"]
+    begun = [one for one in packet.about(checkout["id"]) if one["kind"] == "checkout.begun"]
+    said = [(one["created_at"], one["facts"].get("amount_minor"), one["facts"].get("currency")) for one in begun]
+    wanted = [(checkout["created_at"], checkout["amount_minor"], checkout["currency"])]
+    demand(said == wanted, "the checkout is another than its event says")
 
 
 def objects_of(order: dict[str, Any]) -> set[str]:
@@ -128,6 +141,9 @@ def fulfilment(packet: Packet) -> str:
 def _check_delivered(packet: Packet, call: Call, found: dict[str, Any], order: dict[str, Any]) -> None:
     moment = call.settled[-1]["created_at"]
     demand(at(moment) <= at(found["delivered_at"]), f"the order was delivered before {call.name} was sent")
+    told = [one for one in packet.about(order["id"]) if one["kind"] == "order.delivered"]
+    said = [(one["created_at"], one["facts"].get("tool_call_id")) for one in told]
+    demand(said == [(found["delivered_at"], call.id)], "the delivery is another than its event says")
     buyer = next(
         (one.typed["customer_email"] for one in packet.calls if one.id == order["checkout"]["tool_call_id"]), None
     )

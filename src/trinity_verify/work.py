@@ -3,6 +3,7 @@
 from typing import Any
 
 from trinity_verify.form import demand, number, sha256
+from trinity_verify.operations import SENDS
 from trinity_verify.packet import Call, Packet
 
 RUN_STATES = {
@@ -89,14 +90,14 @@ def _check_parts(packet: Packet, runs: dict[str, dict[str, Any]]) -> None:
     for one in body["artifacts"]:
         is_ours = one["run_id"] in runs or one["id"] in carried
         demand(is_ours, f"the artifact {one['id']} belongs to nothing in this packet")
+        is_buyers = not body["order"] or one["contact_id"] in (None, body["order"]["contact_id"])
+        demand(is_buyers, f"the artifact {one['id']} is somebody else's")
     for one in body["model_decisions"]:
         subjects = {*runs, *(call.id for call in packet.calls), *(source["id"] for source in body["sources"])}
         subjects |= {body["subject_id"], *(thread["id"] for thread in body["threads"])}
         found = {one["run_id"], one["tool_call_id"], one["subject_id"]}
         demand(bool(found & subjects), f"the decision {one['id']} is about nothing in this packet")
-    for thread in body["threads"]:
-        for message in thread["messages"]:
-            _check_message(packet, thread, message)
+    _check_threads(packet)
 
 
 def _check_run_of_order(body: dict[str, Any], runs: dict[str, dict[str, Any]]) -> None:
@@ -108,17 +109,39 @@ def _check_run_of_order(body: dict[str, Any], runs: dict[str, dict[str, Any]]) -
         demand(run["contact_id"] in (None, body["order"]["contact_id"]), f"the run {run['id']} is for somebody else")
 
 
+def _check_threads(packet: Packet) -> None:
+    """In an order's packet every mail that was sent stands in a conversation with the buyer, and is what it says there."""
+    order, threads = packet.body["order"], packet.body["threads"]
+    for thread in threads:
+        is_buyers = order is None or thread["contact_id"] in (None, order["contact_id"])
+        demand(is_buyers, f"the conversation {thread['id']} is with somebody else than who bought")
+        for message in thread["messages"]:
+            _check_message(packet, thread, message)
+    messages = [message for thread in threads for message in thread["messages"]]
+    for call in packet.calls if order else ():
+        if call.data["operation"] not in SENDS or call.state != "succeeded" or not call.receipts("verification"):
+            continue
+        stands = [one for one in messages if one["tool_call_id"] == call.id]
+        demand(len(stands) == 1, f"{call.name} was sent, and does not stand in one conversation")
+        answered = call.typed.get("in_reply_to")
+        is_here = answered is None or packet.call(answered) or any(one["id"] == answered for one in messages)
+        demand(bool(is_here), f"{call.name} answers a mail that is not in this packet")
+
+
 def _check_message(packet: Packet, thread: dict[str, Any], message: dict[str, Any]) -> None:
-    """A mail of ours in a conversation is the one that its call sent, in that thread."""
+    """A mail of ours in a conversation is the one that its call sent, in that thread; theirs is a source."""
+    where = f"the mail {message['id']}"
+    demand(message["direction"] in ("in", "out"), f"{where} neither came nor went")
+    is_ours = message["tool_call_id"] is not None
+    demand(message["direction"] == ("out" if is_ours else "in"), f"{where} came in, and a call sent it, or neither")
+    is_known = message["source_id"] is None or packet.find("sources", message["source_id"]) is not None
+    demand(is_known, f"what was written in {where} is not in this packet")
     call = packet.call(message["tool_call_id"])
-    if call is None:
-        return
-    demand(message["direction"] == "out", f"{call.name} is called a mail that came in")
-    for receipt in call.receipts("provider_record"):
+    for receipt in call.receipts("provider_record") if call else ():
         facts = receipt["facts"]
         said = (facts.get("thread_id"), facts.get("message_id"), facts.get("wire_message_id"))
         wanted = (thread["provider_thread_id"], message["provider_message_id"], message["wire_message_id"])
-        demand(said == wanted, f"{call.name} stands in a conversation as another mail than it is")
+        demand(said == wanted, f"{where} is another mail than its call sent")
 
 
 def _check_content(packet: Packet, kind: str, one: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.gateway.test_reconcile import Crash, crash_at
 from tests.paid import Shop
 from tests.sandbox.smtp.standin import SmtpStandIn
 from tests.world import ENCRYPTION_KEY, World
@@ -273,3 +274,42 @@ async def test_a_refund_and_a_rejection_are_told(shop: Shop) -> None:
         assert set(said) == wanted
         stored = await effects.get_envelope(tx, said[f"notice/refund_settled/{refunded.tool_call_id}"])
     assert b"EUR 10.00" in stored.payload
+
+
+BARRIERS_OF_A_NOTICE = (
+    "claim.before_commit",
+    "claim.after_commit",
+    "attempt.before_commit",
+    "attempt.after_commit",
+    "provider.before_call",
+    "provider.after_call",
+    "attempt_result.before_commit",
+    "attempt_result.after_commit",
+    "settle.before_commit",
+    "settle.after_commit",
+)
+
+
+@pytest.mark.parametrize("barrier", BARRIERS_OF_A_NOTICE)
+async def test_a_worker_that_dies_anywhere_leaves_one_mail_or_a_doubt(desk: Desk, barrier: str) -> None:
+    call_id = await desk.tell("new_lead", {"contact_id": str(uuid4())})
+    assert call_id
+    with crash_at(barrier) as passed, pytest.raises(Crash):
+        await desk.world.advance(call_id)
+    assert passed[-1] == barrier
+    for _ in range(3):
+        call = await desk.world.drive(call_id, steps=25)
+        desk.world.clock.sleep(600)
+    handed_over = len(desk.mails())
+    assert handed_over <= 1
+    if call.state == "succeeded":
+        assert handed_over == 1
+    else:
+        assert call.state == "in_doubt"
+        # The worker died between the last record that it wrote and the one that it did not: nobody can know.
+        assert barrier in (
+            "attempt.after_commit",
+            "provider.before_call",
+            "provider.after_call",
+            "attempt_result.before_commit",
+        )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tests.revenue.shop import Shop
 from tests.world import World
-from trinity import agency, effects, gateway, revenue, sources
+from trinity import agency, gateway, revenue, sources
 from trinity.agency.runs import begin_run
 from trinity.gateway import Proposal, Proposed
 from trinity.kit.actor import Actor
@@ -14,6 +14,7 @@ from trinity.providers.stripe.webhook import event_of
 from trinity.revenue import NewCheckout
 
 BUYER = "ada@customer.example"
+REPORT = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 WISH = "Please look at our shop: nobody finds the basket."
 
 
@@ -82,10 +83,36 @@ class Sale:
             await agency.save_draft(tx, run_id, "Report", "Dear Ada …", clock())
         return run_id
 
-    async def calls(self) -> list[effects.ToolCall]:
-        """Every call of the account."""
-        async with self.world.tx() as tx:
-            return await effects.list_tool_calls(tx)
+    async def report(self, run_id: UUID) -> UUID:
+        """The file that the run's agent made, released by a person, and noted at the order."""
+        world, store = self.world, sources.open_store(self.world.settings)
+        agent = Actor(world.account_id, "agent", str(run_id))
+        async with world.tx() as tx:
+            order = await revenue.get_order(tx, self.order_id)
+            new = sources.NewArtifact(
+                world.project_id, "report.pdf", "application/pdf", REPORT, "agent", order.contact_id, run_id
+            )
+            artifact_id = await sources.add_artifact(tx, store, agent, new, world.clock())
+            await revenue.prepare(tx, self.order_id, artifact_id)
+        async with world.tx() as tx:
+            await sources.decide_artifact(tx, store, world.owner, artifact_id, is_released=True, now=world.clock())
+        return artifact_id
+
+    async def deliver(self) -> Proposed:
+        """The order's run, to its end: the report, models' judgement, an approval, the mail, the delivery."""
+        run_id = await self.begin_run()
+        artifact_id = await self.report(run_id)
+        world = self.world
+        payload = world.mail(attachments=[str(artifact_id)])
+        proposal = Proposal(world.project_id, "gmail.send", "deliver", payload, run_id=run_id)
+        agent = Actor(world.account_id, "agent", str(run_id))
+        made = await world.reviewed(await gateway.propose(world.app, agent, proposal))
+        await world.approve(made)
+        world.clock.sleep(31)
+        await self.settle(made)
+        async with world.tx() as tx:
+            await agency.finish_run(tx, run_id, "completed", "Done.", world.clock())
+        return made
 
 
 async def sell(shop: Shop, amount_minor: int = 4900) -> Sale:

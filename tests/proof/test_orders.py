@@ -105,6 +105,19 @@ async def test_what_is_not_booked_yet_is_said_to_be_missing(sale: Sale, log_key:
     assert "The payment of this order is not booked yet." in body["missing"]
 
 
+async def test_a_delivery_with_its_file_and_its_conversation_verifies(sale: Sale, log_key: Signer) -> None:
+    made = await sale.deliver()
+    verdict, body = await verdict_of(sale, log_key)
+    assert failing(verdict) == []
+    assert body["order"]["state"] == "fulfilled"
+    assert body["order"]["fulfilment"]["tool_call_id"] == str(made.tool_call_id)
+    assert [one["release_state"] for one in body["artifacts"]] == ["released"]
+    assert [one["tool_call_id"] for thread in body["threads"] for one in thread["messages"]] == [str(made.tool_call_id)]
+    assert "1 released artifact" in next(one.reason for one in verdict.steps if one.name == "fulfilment")
+    call = await packet_of(sale.world, "tool_call", made.tool_call_id, log_key)
+    assert failing(verify(call, log_key.verifier_key)) == []
+
+
 async def test_an_order_of_another_account_or_of_nothing_is_not_found(sale: Sale, log_key: Signer) -> None:
     with pytest.raises(NotFound):
         await packet_of(sale.world, "order", uuid4(), log_key)

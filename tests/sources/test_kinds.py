@@ -103,7 +103,9 @@ def encrypted() -> bytes:
         (zipped({"[Content_Types].xml": b"x", "word/document.xml": b"y", "../evil": b"z"}), "trick"),
         (zipped({"a.txt": b"x"}), "missing"),
         (zipped({"[Content_Types].xml": b"x", "word/document.xml": b"y"}, comment=b"%PDF-1.4"), "behind its end"),
-        (DOCX[:-30], "cannot be read"),
+        (DOCX[:-30], "has none"),
+        (DOCX.replace(b"PK\x01\x02", b"PK\x01\x03", 1), "cannot be read"),
+        (DOCX[:-10] + (1_000_001).to_bytes(4, "little") + DOCX[-6:], "directory is larger"),
         (encrypted(), "encrypted"),
     ],
 )

@@ -18,7 +18,7 @@ RUN = uid(after(0), 4)
 SOURCE = uid(after(-60), 5)
 DRAFT = uid(after(5), 6)
 CALL = uid(after(10), 7)
-REQUEST = uid(after(10), 8)
+REQUEST = uid(after(12), 8)
 GOAL = "Write to Ada."
 
 
@@ -133,7 +133,7 @@ def _approval(digest: str, changed: Json) -> Json | None:
         "envelope_digest": digest,
         "state": "spent",
         "quorum": changed.get("envelope", {}).get("quorum", 1),
-        "created_at": after(10),
+        "created_at": after(12),
         "expires_at": changed.get("envelope", {}).get("expires_at", after(86_410)),
         "spent_at": after(50),
         "decisions": [_decision(digest, 20 + place, changed | {"said": one}) for place, one in enumerate(people)],
@@ -340,7 +340,8 @@ def _events(payload: bytes, envelope: bytes, approval: Json | None, receipts: li
             )
             for one in judgements(payload, changed)
         ),
-        event(12, "run.waiting", worker, run, {}),
+        event(12, "tool_call.reviewed", ("system", "review"), call, {}),
+        event(12.5, "run.waiting", worker, run, {}),
         event(50, "tool_call.claimed", gateway, call, {"envelope_digest": digest, "act_n": 1, "lease_epoch": 1}),
         event(53, "tool_call.succeeded", gateway, call, {"receipt_sha256": settled[0] if settled else None}),
         event(53.5, "run.completed", worker, run, {}),

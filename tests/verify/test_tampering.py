@@ -8,21 +8,19 @@ rests on the signature alone.
 import base64
 import copy
 import re
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.verify.changing import Path, at, changes_of, dropped, put, walk
 from tests.verify.packets import make_body
-from tests.verify.signing import KEY, b64, note_over, signed, verifier_key
+from tests.verify.signing import KEY, note_over, signed, verifier_key
 from trinity_verify import STEPS, Verdict, verify
 
 VALID_BODY = make_body()
 VALID = signed(VALID_BODY)
-type Path = tuple[str | int, ...]
 
 FREE = (
     r"exported_at",
@@ -96,39 +94,20 @@ NODES: list[Path] = []
 LEAVES: list[tuple[Path, Any]] = []
 
 
-def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every place of a value."""
-    yield path, value
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inner:
-        yield from walk(item, (*path, key))
-
-
 for _path, _value in walk(VALID_BODY):
     NODES += [_path] if _path else []
     LEAVES += [] if isinstance(_value, dict | list) else [(_path, _value)]
 LISTS = [path for path, value in walk(VALID_BODY) if isinstance(value, list) and len(value) > 1]
 
 
-def at(body: Any, path: Path) -> Any:
-    """The value at a place."""
-    for key in path:
-        body = body[key]
-    return body
-
-
 def without(path: Path) -> dict[str, Any]:
     """The body with one key or element dropped."""
-    body = copy.deepcopy(VALID_BODY)
-    del at(body, path[:-1])[path[-1]]
-    return body
+    return dict(dropped(VALID_BODY, path))
 
 
 def replaced(path: Path, value: Any) -> dict[str, Any]:
     """The body with one value changed."""
-    body = copy.deepcopy(VALID_BODY)
-    at(body, path[:-1])[path[-1]] = value
-    return body
+    return dict(put(VALID_BODY, path, value))
 
 
 def name_of(path: Path) -> str:
@@ -140,36 +119,6 @@ def name_of(path: Path) -> str:
 def is_listed(path: Path, patterns: tuple[str, ...]) -> bool:
     """Whether a place is in one of the lists."""
     return any(re.fullmatch(f"{pattern}( of .*)?", name_of(path)) for pattern in patterns)
-
-
-def near(value: Any) -> list[Any]:
-    """Values of the same kind that differ as little as possible."""
-    if isinstance(value, bool):
-        return [not value]
-    if isinstance(value, int):
-        return [value + 1, value - 1]
-    if value is None:
-        return []
-    if re.fullmatch(r"[0-9a-f]{64}|[0-9a-f-]{36}", value):
-        return [value[:-1] + ("0" if value[-1] != "0" else "1")]
-    if re.fullmatch(r"\d{4}-.*\.\d{6}Z", value):
-        moment = datetime.fromisoformat(value)
-        moved = [moment + timedelta(microseconds=step) for step in (-1, 1)]
-        return [one.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for one in moved]
-    return [value + "x", value[:-1]]
-
-
-def near_base64(text: str) -> list[str]:
-    """The bytes with one bit flipped, with a space more, with nothing left."""
-    data = base64.b64decode(text)
-    return [b64(data[:-1] + bytes([data[-1] ^ 1])), b64(data + b" "), ""]
-
-
-def changes_of(path: Path, value: Any) -> list[Any]:
-    """What to put in a place."""
-    if path[-1] == "proof_state":
-        return ["verified", "unheard_of"]
-    return near_base64(value) if str(path[-1]).endswith("_b64") and value is not None else near(value)
 
 
 @given(st.sampled_from(NODES))

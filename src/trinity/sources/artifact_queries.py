@@ -1,7 +1,7 @@
 """Reading what is known of files."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from trinity.errors import NotFound
@@ -73,6 +73,15 @@ async def list_artifacts(
         order by id desc limit {FILES_MAX}
         """,
         {"project": project_id, "run": run_id, "state": state},
+    )
+    return [_artifact(row) for row in rows]
+
+
+async def sample_artifacts(tx: Tx, day: date, limit: int) -> list[Artifact]:
+    """Some files of the account, by chance, but the same ones all day and others tomorrow."""
+    rows = await tx.all(
+        f"{_SELECT} order by hashtextextended(id::text, %(day)s), id limit %(limit)s",
+        {"day": day.toordinal(), "limit": limit},
     )
     return [_artifact(row) for row in rows]
 

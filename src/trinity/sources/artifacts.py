@@ -20,15 +20,17 @@ from trinity.kit.canonical import digest_hex
 from trinity.kit.ids import uuid7
 from trinity.providers.storage.content import OBJECT_BYTES_MAX, Area, ContentStore, Corrupted
 from trinity.settings import Settings
-from trinity.sources.artifact_queries import Artifact, get_artifact
+from trinity.sources.artifact_queries import Artifact, get_artifact, sample_artifacts
 from trinity.sources.commands import BODY_BYTES_MAX, TITLE_MAX, NewSource, add_source, decide_release
 from trinity.sources.kinds import is_readable_text, kind_of
 from trinity.sources.models import ORIGINS
 from trinity.sources.names import checked_name
-from trinity.store.database import Tx
+from trinity.store.database import Database, Tx
 
 ARTIFACT_BYTES_MAX = OBJECT_BYTES_MAX
 STORES_MAX = 4
+CHECKED_MAX = 100
+"""So many files of an account are read back each night."""
 CORRUPTED_INCIDENT = "artifact_corrupted"
 
 type ArtifactStore = ContentStore
@@ -155,6 +157,24 @@ async def record_corruption(tx: Tx, artifact_id: UUID, corrupted: Corrupted, now
         if is_same and (known.facts.get("area"), known.facts.get("found")) == (corrupted.area, corrupted.found):
             return
     await _incident(tx, artifact_id, corrupted.sha256, corrupted.area, corrupted.found, now)
+
+
+async def check_files(db: Database, store: ArtifactStore, account_id: UUID, now: datetime) -> int:
+    """Read some files of an account back, so that what a disk lost is found before somebody needs it; how many were bad.
+
+    The bytes are read outside any transaction: a store may be slow.
+    """
+    async with db.transaction(account_id) as tx:
+        sample = await sample_artifacts(tx, now.date(), CHECKED_MAX)
+    bad = 0
+    for artifact in sample:
+        try:
+            await read_artifact(store, artifact)
+        except Corrupted as corrupted:
+            bad += 1
+            async with db.transaction(account_id) as tx:
+                await record_corruption(tx, artifact.id, corrupted, now)
+    return bad
 
 
 async def _readable(tx: Tx, actor: Actor, artifact: Artifact, data: bytes, now: datetime) -> UUID | None:

@@ -22,6 +22,9 @@ UNKNOWN_TYPE = "application/octet-stream"
 ZIP_ENTRIES_MAX = 2_000
 ZIP_BYTES_MAX = 60_000_000
 ZIP_RATIO_MAX = 200
+ZIP_DIRECTORY_BYTES_MAX = 1_000_000
+"""Looked at before the directory is read into objects."""
+ZIP_END_BYTES = 22
 PDF_HEAD_BYTES = 8
 PDF_TAIL_BYTES = 1024
 ZIP_TAIL_BYTES = 65_557
@@ -178,14 +181,16 @@ def _office(part: str) -> Callable[[bytes], str | None]:
     def complaint(data: bytes) -> str | None:
         if not data.startswith(b"PK\x03\x04"):
             return "it does not begin as an office file"
+        end = data.rfind(_ZIP_END)
+        if end < 0 or end + ZIP_END_BYTES != len(data):
+            return "something stands behind its end, or it has none"
+        if int.from_bytes(data[end + 12 : end + 16], "little") > ZIP_DIRECTORY_BYTES_MAX:
+            return "its directory is larger than is taken"
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 entries = archive.infolist()
-                said = len(archive.comment)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
             return "its directory cannot be read"
-        if said or data.rfind(_ZIP_END) + 22 != len(data):
-            return "something stands behind its end"
         return _entries(entries, part)
 
     return complaint
