@@ -11,7 +11,7 @@ from tests.jobs.mailing import control, deliver, inbound_messages, letter, mailb
 from tests.kill.rig import WAIT_S, Lane, Point, Zygote, lane
 from tests.postgres import TestServer
 from tests.world import stand_in
-from trinity import gateway, integrations, sources
+from trinity import integrations, sources
 from trinity.host import free_port
 from trinity.integrations import webhook_key
 from trinity.jobs.inbound import ingest_job
@@ -54,18 +54,18 @@ async def test_a_push_has_the_mail_read_by_way_of_the_web_server(
     """Gmail's watch, Pub/Sub's push (three times), our door, the executor: the mail is there, once."""
     port, token = free_port(), "a-token-of-the-tests"
     base_url = f"http://127.0.0.1:{port}"
-    more = {"TRINITY_BIND": f"127.0.0.1:{port}", "TRINITY_BASE_URL": base_url}
+    more = {"TRINITY_BIND": f"127.0.0.1:{port}", "TRINITY_BASE_URL": base_url, "GMAIL_TOPIC": TOPIC}
     with stand_in("gmail", tmp_path / "gmail") as gmail_url, migrated_server.migrated_database() as url:
         async with lane(url, gmail_url, tmp_path / "lane", forks, "Pushed", **more) as one:
             world = one.world
-            for role in ("executor", "web"):
-                await one.start(role)
             async with world.tx() as tx:
                 key = webhook_key(world.settings)
                 await integrations.add_webhook_secret(tx, key, await mailbox_id(world), token, world.clock())
             push_url = f"{base_url}/webhooks/gmail/{world.account_id}?token={token}"
             await control(world, "topics", topic=TOPIC, push_url=push_url, copies=3)
-            await gateway.renew_watch(world.rails, world.account_id, await mailbox_id(world), TOPIC)
+            for role in ("web", "executor"):
+                await one.start(role)
+            await watched(one)
             await deliver(world, letter())
             await in_time(one, 1)
             assert len(await inbound_messages(world)) == 1
@@ -91,6 +91,14 @@ async def all_in(one: Lane, count: int) -> None:
         files = await sources.list_artifacts(tx, project_id=one.world.project_id)
     assert (len(texts), len(files)) == (count, count)
     assert sorted(one for message in found for one in message.facts["artifact_ids"]) == sorted(str(f.id) for f in files)
+
+
+async def watched(one: Lane) -> None:
+    """Wait for the watch that an executor begins when it starts."""
+    deadline = time.monotonic() + WAIT_S
+    while not await one.world.events("mailbox.watched"):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
 
 
 async def in_time(one: Lane, count: int) -> None:

@@ -18,11 +18,12 @@ from trinity.gateway.propose import Proposal, Proposed, propose
 from trinity.gateway.review import conclude_review
 from trinity.gateway.spent import SpentRegister
 from trinity.gateway.verify import PROPERTIES, is_verified, verify
-from trinity.gateway.watching import renew_watch
+from trinity.gateway.watching import WATCH_CURSOR, renew_watch
 
 __all__ = [
     "OPERATIONS",
     "PROPERTIES",
+    "WATCH_CURSOR",
     "House",
     "Later",
     "Operation",

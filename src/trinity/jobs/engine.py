@@ -24,7 +24,7 @@ from trinity.modelrouter import ModelEndpoint, ModelRouter
 from trinity.proof.keys import signer
 from trinity.settings import Settings
 from trinity.store.checks import assert_safe
-from trinity.store.database import Database
+from trinity.store.database import Database, Job
 
 CONCURRENCY = {EXECUTOR_QUEUE: 8, GENERAL_QUEUE: 4}
 WORKERS = (
@@ -36,6 +36,8 @@ WORKERS = (
     "trinity.jobs.files",
 )
 """Every module that holds workers."""
+WATCH_JOB = "trinity.jobs.mail.Watch"
+WATCH_ATTEMPTS_MAX = 3
 OBAN_POOL_MAX = 6
 OBAN_NAME = "trinity"
 """One name for all processes, so that there is one leader and a cron entry is inserted once."""
@@ -68,6 +70,9 @@ async def working(
         house = House(db, settings, clock)
         set_station(await _station(stack, house, role, http))
         await stack.enter_async_context(_oban(url, settings, role))
+        if role == "executor" and settings.gmail_topic:
+            async with db.transaction(None) as tx:
+                await tx.enqueue(Job(WATCH_JOB, EXECUTOR_QUEUE, {}, None, WATCH_ATTEMPTS_MAX))
         yield
 
 

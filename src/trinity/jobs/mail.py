@@ -40,26 +40,43 @@ class Poll:
     """Every minute: a look into every mailbox, since a push may be lost or never have been asked for."""
 
     async def process(self, job: Job) -> None:
-        """A job for each, so that a slow mailbox is its own trouble."""
+        """A job for each, so that a slow mailbox is its own trouble; and a watch for one that has none yet."""
         db = executor().rails.house.db
-        for account_id, integration_id in await _mailboxes():
+        found = await _mailboxes()
+        for account_id, integration_id in found:
             async with db.transaction(account_id) as tx:
                 await tx.enqueue(ingest_job(account_id, integration_id))
+        await _renew([one for one in found if not await _is_watched(*one)])
 
 
 @worker(queue=EXECUTOR_QUEUE, cron="17 4 * * *", max_attempts=3)
 class Watch(Retried):
-    """Every day: renew each mailbox's watch, which ends after a week, where a topic is configured."""
+    """Every day, and when an executor starts: renew each mailbox's watch, where a topic is configured.
+
+    A watch ends after a week.
+    """
 
     async def process(self, job: Job) -> None:
-        """One mailbox's failure is its own; a watch that was not renewed is seen by the provider checks."""
-        rails = executor().rails
-        topic = rails.house.settings.gmail_topic
-        failures: list[Exception] = []
-        for account_id, integration_id in await _mailboxes() if topic else []:
-            try:
-                await gateway.renew_watch(rails, account_id, integration_id, topic or "")
-            except Exception as error:
-                failures.append(error)
-        if failures:
-            raise ExceptionGroup("some watches could not be renewed", failures[:FAILURES_TOLD_MAX])
+        """A watch that was not renewed is seen by the provider checks."""
+        await _renew(await _mailboxes())
+
+
+async def _renew(mailboxes: list[tuple[UUID, UUID]]) -> None:
+    """One mailbox's failure is its own."""
+    rails = executor().rails
+    topic = rails.house.settings.gmail_topic
+    if topic is None:
+        return
+    failures: list[Exception] = []
+    for account_id, integration_id in mailboxes:
+        try:
+            await gateway.renew_watch(rails, account_id, integration_id, topic)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("some watches could not be renewed", failures[:FAILURES_TOLD_MAX])
+
+
+async def _is_watched(account_id: UUID, integration_id: UUID) -> bool:
+    async with executor().rails.house.db.transaction(account_id) as tx:
+        return await integrations.get_cursor(tx, integration_id, gateway.WATCH_CURSOR) is not None

@@ -116,6 +116,9 @@ async def test_the_agent_is_asked_for_an_answer_and_waits_for_the_release(
     answer = await post(owner, f"/inbox/{thread.id}/runs")
     assert answer.status_code == 204
     assert "held" in (await owner.get(answer.headers["trinity-location"])).text
+    again = await owner.post(f"/api/v1/threads/{thread.id}/runs", json={})
+    assert (again.status_code, again.json()["state"]) == (201, "held")
+    assert answer.headers["trinity-location"] == f"/runs/{again.json()['id']}"
 
 
 async def test_a_thread_is_closed_and_opened_again(owner: httpx.AsyncClient, world: World) -> None:

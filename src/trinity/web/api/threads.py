@@ -9,9 +9,10 @@ from litestar.params import FromPath, JSONBody
 from pydantic import Field
 
 from trinity.kit.canonical import rfc3339
+from trinity.web.api import shapes
 from trinity.web.api.bodies import Body
 from trinity.web.api.shapes import Shape
-from trinity.web.context import PageRequest, house_of
+from trinity.web.context import PageRequest, house_of, web_of
 from trinity.web.guards import may_change, may_run, member
 from trinity.web.rooms.inbox import Entry, InboxRoom, ThreadRow, ThreadView
 
@@ -50,9 +51,10 @@ async def write(request: PageRequest, thread_id: FromPath[UUID], data: JSONBody[
 
 
 @post("/threads/{thread_id:uuid}/runs", guards=[may_run])
-async def start_agent(request: PageRequest, thread_id: FromPath[UUID]) -> dict[str, str]:
-    """Have the agent draft an answer, from what was released of the conversation."""
-    return {"id": str(await InboxRoom(house_of(request)).start_agent(request.user, thread_id))}
+async def start_agent(request: PageRequest, thread_id: FromPath[UUID]) -> Shape:
+    """Have the agent draft an answer; the run waits until the newest message is released."""
+    run_id = await InboxRoom(house_of(request)).start_agent(request.user, thread_id)
+    return shapes.run(await web_of(request).desk.run(request.user, run_id))
 
 
 def _row(row: ThreadRow) -> Shape:
