@@ -9,7 +9,7 @@ import pytest
 from tests.world import World
 from trinity import accounts
 from trinity.accounts import Invited, NewProject
-from trinity.accounts.guests import LIFE, LINKS_PER_ADDRESS_MAX, LINKS_WINDOW
+from trinity.accounts.guests import LIFE, LINKS_PER_ADDRESS_MAX, LINKS_PER_DOMAIN_MAX, LINKS_WINDOW
 from trinity.errors import Refused
 from trinity.kit.actor import Actor
 
@@ -106,6 +106,15 @@ async def test_an_address_gets_so_many_links_an_hour(world: World) -> None:
     assert len(await invite(world, "ben@sponsor.example")) == 1
     world.clock.sleep((LINKS_WINDOW + timedelta(minutes=1)).total_seconds())
     assert len(await invite(world)) == 1
+
+
+async def test_a_domain_s_people_get_so_many_links_an_hour(world: World) -> None:
+    await allow(world)
+    await allow(world, "other.example")
+    for n in range(LINKS_PER_DOMAIN_MAX):
+        assert len(await invite(world, f"person{n}@sponsor.example")) == 1
+    assert await invite(world, "one.more@sponsor.example") == []
+    assert len(await invite(world, "ben@other.example")) == 1
 
 
 async def test_a_sponsor_of_two_projects_gets_a_link_to_each(world: World) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.web.desk_in_memory import NOW
 from trinity.web.config import WebConfig
-from trinity.web.public_forms import STAMP_CHARS_MAX, _stamped_at, make_stamp
+from trinity.web.public_forms import STAMP_CHARS_MAX, _stamped_at, make_stamp, network_of
 from trinity.web.throttle import Meter
 
 CONFIG = WebConfig("http://127.0.0.1:8000", b"k" * 32)
@@ -51,3 +51,17 @@ def test_a_meter_counts_within_its_window() -> None:
     assert (meter.count("a"), meter.count("b")) == (2, 0)
     now[0] += timedelta(seconds=31)
     assert meter.count("a") == 1
+
+
+@pytest.mark.parametrize(
+    ("remote", "network"),
+    [
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9%eth0", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("?", "?"),
+    ],
+)
+def test_of_ipv6_the_network_is_counted(remote: str, network: str) -> None:
+    assert network_of(remote) == network

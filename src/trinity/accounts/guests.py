@@ -27,6 +27,8 @@ DOMAINS_MAX = 50
 GUESTS_MAX = 200
 PROJECTS_PER_ADDRESS_MAX = 5
 LINKS_PER_ADDRESS_MAX = 3
+LINKS_PER_DOMAIN_MAX = 30
+"""Links to one project within the window: the form must not become a way to flood a sponsor's people with mail."""
 LINKS_WINDOW = timedelta(hours=1)
 
 
@@ -131,10 +133,13 @@ async def invite_guest(tx: Tx, actor: Actor, email: str, now: datetime) -> list[
     """
     projects = await tx.all(
         f"""
-        select p.id, p.name,
-               (select count(*) from guests g where g.account_id = p.account_id and g.project_id = p.id
-                and g.email = %(email)s and g.id >= %(since)s) as count
+        select p.id, p.name, of_address, of_domain
         from sponsor_domains d join projects p on p.account_id = d.account_id and p.id = d.project_id
+        cross join lateral (
+            select count(*) filter (where g.email = %(email)s) as of_address, count(*) as of_domain
+            from guests g where g.account_id = p.account_id and g.project_id = p.id and g.id >= %(since)s
+              and split_part(g.email, '@', 2) = d.domain
+        ) recent
         where d.domain = %(domain)s and d.revoked_at is null order by p.id limit {PROJECTS_PER_ADDRESS_MAX}
         """,
         {"email": email, "domain": domain_of(email), "since": uuid7_floor(now - LINKS_WINDOW)},
@@ -142,7 +147,7 @@ async def invite_guest(tx: Tx, actor: Actor, email: str, now: datetime) -> list[
     return [
         await _invite(tx, actor, email, (row["id"], row["name"]), now)
         for row in projects
-        if row["count"] < LINKS_PER_ADDRESS_MAX
+        if row["of_address"] < LINKS_PER_ADDRESS_MAX and row["of_domain"] < LINKS_PER_DOMAIN_MAX
     ]
 
 

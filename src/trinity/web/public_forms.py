@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv6Network
 from uuid import UUID
 
 from litestar import Request
@@ -88,9 +89,18 @@ def make_stamp(config: WebConfig, account_id: UUID, name: str, now: datetime) ->
 
 
 def remote_in(request: Request) -> str:  # type: ignore[type-arg]
-    """Where a request came from, as far as trusted proxies say."""
+    """Where a request came from, as far as trusted proxies say; of IPv6 the network, which one customer has whole."""
     peer = request.client.host if request.client else None
-    return remote_of(peer, request.headers.getall(HEADER, []), web_of(request).config.trusted_proxies)
+    found = remote_of(peer, request.headers.getall(HEADER, []), web_of(request).config.trusted_proxies)
+    return network_of(found)
+
+
+def network_of(remote: str) -> str:
+    """An IPv6 address's /64, anything else as it is."""
+    try:
+        return str(IPv6Network((remote.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return remote
 
 
 @asynccontextmanager

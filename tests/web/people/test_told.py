@@ -9,10 +9,12 @@ from tests.sandbox.smtp.standin import SmtpStandIn
 from tests.web.public import fill_in, slug_of, visiting
 from tests.world import ENCRYPTION_KEY, World
 from trinity import accounts, crm, effects, integrations
+from trinity.accounts import PublicAccount
 from trinity.integrations import NewIntegration, SmtpCredential
 from trinity.kit.actor import Actor
 from trinity.kit.permit import origin_of
 from trinity.web.public_forms import ANSWER_FLOOR_S
+from trinity.web.rooms.public import REQUESTS_TOLD_MAX, NewRequest, PublicRoom
 
 type Mails = Callable[[], Awaitable[list[tuple[list[str], str]]]]
 
@@ -66,6 +68,19 @@ async def test_the_owner_hears_of_each_request_and_of_no_word_of_it(world: World
     sent = await mails()
     assert [to for to, _ in sent] == [[f"owner@{world.mailbox.partition('@')[2]}"]] * 2, "a repeat is not told"
     assert all(f"/crm/contacts/{contact.id}" in text and "anary" not in text for _, text in sent)
+
+
+async def test_a_flood_of_requests_is_no_flood_of_mail(world: World) -> None:
+    room, account = PublicRoom(world.app), PublicAccount(world.account_id, "any", "Any")
+    for n in range(REQUESTS_TOLD_MAX + 3):
+        await room.ask(account, NewRequest(f"person{n}@shop.example", "Somebody", "", "Hello"))
+    async with world.tx() as tx:
+        assert len(await crm.list_leads(tx)) == REQUESTS_TOLD_MAX + 3
+        assert len(await effects.list_tool_calls(tx, operations=["system.notify"])) == REQUESTS_TOLD_MAX
+    world.clock.sleep(3_601)
+    await room.ask(account, NewRequest("late@shop.example", "Somebody", "", "Hello"))
+    async with world.tx() as tx:
+        assert len(await effects.list_tool_calls(tx, operations=["system.notify"])) == REQUESTS_TOLD_MAX + 1
 
 
 async def test_a_sponsor_s_link_goes_to_the_address_and_opens_the_project(world: World, mails: Mails) -> None:

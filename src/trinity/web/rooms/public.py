@@ -20,7 +20,9 @@ PART = "public_form"
 REPEAT_WITHIN = timedelta(days=1)
 LEADS_COMPARED_MAX = 20
 REFUSALS_RECORDED_MAX = 100
-REFUSALS_WINDOW = timedelta(hours=1)
+REQUESTS_TOLD_MAX = 20
+"""How many requests an hour owners are mailed about; what comes beyond that stands on the board all the same."""
+QUOTA_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +84,16 @@ class PublicRoom:
         lead_id = await crm.add_lead(tx, actor, lead, now)
         facts = {"contact_id": str(contact_id), "deal_id": str(deal_id), "source_id": str(source_id)}
         await audit.record(tx, actor, "request.taken", ("lead", lead_id), now, facts)
-        # The lead, not the person, decides what a repeat is: who writes again is told of again.
-        said = {"contact_id": str(contact_id)}
-        await gateway.notify(self._house, tx, "new_lead", said, now, ("lead", lead_id))
+        if await _recent(tx, "request.taken", now) <= REQUESTS_TOLD_MAX:
+            # The lead, not the person, decides what a repeat is: who writes again is told of again.
+            said = {"contact_id": str(contact_id)}
+            await gateway.notify(self._house, tx, "new_lead", said, now, ("lead", lead_id))
 
     async def refused(self, account: PublicAccount, form: str, reason: str) -> None:
         """Write down that a form was refused, up to a quota: a flood must not fill the log."""
         now = self._house.clock()
         async with self._house.db.transaction(account.id) as tx:
-            recent = await tx.value(
-                "select count(*) from audit_events where kind = 'public_form.refused' and id >= %(since)s",
-                {"since": uuid7_floor(now - REFUSALS_WINDOW)},
-            )
-            if recent < REFUSALS_RECORDED_MAX:
+            if await _recent(tx, "public_form.refused", now) < REFUSALS_RECORDED_MAX:
                 actor = Actor.system(account.id, PART)
                 facts = {"form": form, "reason": reason}
                 await audit.record(tx, actor, "public_form.refused", ("account", account.id), now, facts)
@@ -118,3 +117,12 @@ async def _is_repeat(tx: Tx, contact_id: UUID, message: str, now: datetime) -> b
     leads = await crm.list_leads(tx, contact_id=contact_id, limit=LEADS_COMPARED_MAX)
     recent = [lead.source_id for lead in leads if lead.source_id and lead.created_at > now - REPEAT_WITHIN]
     return any([(await sources.get_source(tx, source_id)).sha256 == digest for source_id in recent])
+
+
+async def _recent(tx: Tx, kind: str, now: datetime) -> int:
+    """How many events of a kind there were within the quotas' window."""
+    found: int = await tx.value(
+        "select count(*) from audit_events where kind = %(kind)s and id >= %(since)s",
+        {"kind": kind, "since": uuid7_floor(now - QUOTA_WINDOW)},
+    )
+    return found
