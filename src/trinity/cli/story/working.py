@@ -9,6 +9,7 @@ from trinity.cli.story.sandboxes import Sandboxes
 from trinity.cli.story.teller import Teller, demand, until
 
 ANSWER = "Thank you, that is clear. Could you tell me which of the broken links matters most?"
+ROUTES = ("score", "copy_safety", "qa")
 LOST = ("failed", "denied", "expired", "rejected")
 
 type Json = dict[str, Any]
@@ -28,6 +29,9 @@ async def work(teller: Teller, cast: Cast, sandboxes: Sandboxes, order: Json) ->
         await cast.owner.post(f"/sources/{whole['intake']['source_id']}/release", {})
     with teller.step("the agent plans, reads released sources, writes a report, proposes one mail; models judge it"):
         card = await until(lambda: pending(cast.owner, "gmail.send"), "the agent to propose a mail")
+        run = await cast.owner.get(f"/runs/{run_id}")
+        found = {one["route"]: one["outcome"] for one in run["decisions"]}
+        demand(found == dict.fromkeys(ROUTES, "passed"), f"the models' decisions are {found}")
     with teller.step("the mail cannot be approved before a person has released the report that it carries"):
         decision = {"decision": "approve", "envelope_digest": card["envelope_digest"]}
         code = await cast.approvers[0].refused(f"/approvals/{card['id']}/decisions", decision)
