@@ -168,6 +168,8 @@ async def test_stripes_key_and_webhook(open_world: Open, gmail_url: str, stripe_
     assert await look(world, stripe) == well, "the event may still be on its way"
     world.clock.sleep(600)
     assert await look(world, stripe) == well | {"webhook": "failing"}, "it never came"
+    world.clock.sleep(3600)
+    assert await look(world, stripe) == well, "that is long ago"
 
     control(stripe_url, "keys", key=STRIPE_KEY, is_revoked=True)
     found = await look(world, stripe)

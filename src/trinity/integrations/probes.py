@@ -21,6 +21,8 @@ WATCH_LEFT_MIN = timedelta(hours=24)
 EVENTS_LOOKED_AT_MAX = 20
 EVENT_GRACE = timedelta(minutes=5)
 """How long an event may be on its way before we miss it."""
+OF_LATE = timedelta(hours=1)
+"""What was lost longer ago says nothing about whether Stripe reaches us now."""
 ENDPOINTS_LOOKED_AT_MAX = 100
 
 
@@ -120,20 +122,25 @@ async def _webhook(client: StripeClient, webhooks: Webhooks, now: datetime) -> F
     if not any(one["status"] == "enabled" for one in ours):
         what = "is disabled" if ours else "is not there"
         return Finding(WEBHOOK, "failing", f"Stripe's endpoint for {webhooks.url} {what}.")
-    types = {name for one in ours if one["status"] == "enabled" for name in one["enabled_events"]}
+    enabled = [one for one in ours if one["status"] == "enabled"]
+    types = {name for one in enabled for name in one["enabled_events"]}
+    since = max(webhooks.since.timestamp(), min(one["created"] for one in enabled), (now - OF_LATE).timestamp())
     events = (await client.get("events", [("limit", str(EVENTS_LOOKED_AT_MAX))])).data["data"]
-    missed = await _missed(events, types, webhooks, now)
+    missed = await _missed(events, types, int(since), webhooks, now)
     if missed:
         return Finding(WEBHOOK, "failing", f"{missed} of the newest {len(events)} events at Stripe never came here.")
     return Finding(WEBHOOK, "ok", "Enabled, and no event of late is missing.")
 
 
-async def _missed(events: Sequence[Mapping[str, Any]], types: set[str], webhooks: Webhooks, now: datetime) -> int:
-    """How many events that our endpoint asks for, and that had the time to come, are not here."""
+async def _missed(
+    events: Sequence[Mapping[str, Any]], types: set[str], since: int, webhooks: Webhooks, now: datetime
+) -> int:
+    """How many events of late that our endpoint asks for, and that had the time to come, are not here.
+
+    Stripe counts in whole seconds, and so does `since`: an event may be of the second in which we connected.
+    """
+    until = (now - EVENT_GRACE).timestamp()
     due = [
-        str(one["id"])
-        for one in events
-        if ("*" in types or one["type"] in types)
-        and webhooks.since <= datetime.fromtimestamp(one["created"], UTC) <= now - EVENT_GRACE
+        str(one["id"]) for one in events if ("*" in types or one["type"] in types) and since <= one["created"] <= until
     ]
     return len(set(due) - await webhooks.known(due))
