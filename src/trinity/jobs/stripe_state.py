@@ -11,7 +11,7 @@ from trinity.jobs.packets import ask_for_order
 from trinity.kit.barriers import reached
 from trinity.providers.stripe import read
 from trinity.providers.stripe.client import StripeClient, StripeRefused
-from trinity.providers.stripe.read import Payout
+from trinity.providers.stripe.read import Charge, Dispute, Payout, Refund
 from trinity.revenue import Applied, Payment, StoredEvent
 from trinity.store.database import Tx
 
@@ -173,7 +173,18 @@ async def _fetch(client: StripeClient, session_id: str | None, payment_intent_id
         return Payment(session, (), ())
     refunds = await read.refunds_of_payment(client, intent)
     disputes = await read.disputes_of_payment(client, intent)
+    if session and session.charge:
+        _demand_whole(session.charge, refunds, disputes)
     return Payment(session, tuple(refunds), tuple(disputes))
+
+
+def _demand_whole(charge: Charge, refunds: list[Refund], disputes: list[Dispute]) -> None:
+    """Refuse lists that know less than the charge itself: lists may be behind, and no later event may come.
+
+    Failed refunds count, too: whether a charge still counts them does not matter then.
+    """
+    if sum(one.amount_minor for one in refunds) < charge.refunded_minor or (charge.is_disputed and not disputes):
+        raise Unavailable("Stripe's lists are behind the charge that they are about")
 
 
 async def _client(rails: Rails, account_id: UUID) -> StripeClient:

@@ -36,6 +36,7 @@ class Charge:
     currency: str
     status: str
     refunded_minor: int
+    is_disputed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,7 @@ def _charge(value: Mapping[str, Any]) -> Charge:
         currency=_text(value, "currency"),
         status=_text(value, "status"),
         refunded_minor=_whole(value, "amount_refunded"),
+        is_disputed=value.get("disputed") is True,
     )
 
 

@@ -9,6 +9,7 @@ from trinity import accounts, effects, gateway, revenue
 from trinity.accounts import Project, SignedIn
 from trinity.effects import ToolCall
 from trinity.gateway import House, Proposal
+from trinity.policy.money import REFUNDABLE
 from trinity.revenue import (
     Balance,
     Fulfilment,
@@ -25,7 +26,6 @@ from trinity.revenue import (
 
 REFUND = "stripe.refund"
 REFUND_REASONS = ("requested_by_customer", "duplicate", "fraudulent")
-REFUNDABLE = ("paid", "fulfilled", "partially_refunded")
 
 
 @dataclass(frozen=True, slots=True)
