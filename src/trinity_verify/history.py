@@ -127,7 +127,7 @@ def _replay(packet: Packet, call: Call, mine: list[dict[str, Any]]) -> None:
 
 def _first_state(packet: Packet, call: Call) -> str:
     """Where a call stands when it was proposed: models judge an agent's mail before a person is asked."""
-    if is_judged(packet, call) and not packet.is_first_format:
+    if is_judged(call) and not packet.is_first_format:
         return "proposed"
     return "awaiting_approval" if call.is_external else "ready"
 

@@ -9,7 +9,7 @@ from trinity_verify.packet import Call, Packet
 
 BEFORE_SENDING = ("copy_safety", "qa")
 """What an agent's mail must pass before a person is asked."""
-REVIEWED, DENIED = "tool_call.reviewed", "tool_call.denied"
+REVIEWED = "tool_call.reviewed"
 CLEAN: dict[str, tuple[str, str]] = {"copy_safety": ("safe", "dangers"), "qa": ("pass", "faults")}
 """What an answer says that lets a text go on, and the list that must be empty then; a score stops nothing."""
 OUTCOMES = ("passed", "blocked", "failed")
@@ -24,7 +24,7 @@ def models(packet: Packet) -> str:
         _check_decision(packet, one)
     lacking, judged = [], 0
     for call in packet.calls:
-        if is_judged(packet, call) and _went_on(call):
+        if is_judged(call) and _went_on(call):
             routes = [route for route in BEFORE_SENDING if not _passed(call, route, decisions)]
             lacking += [f"{call.name} ({route})" for route in routes]
             judged += 1
@@ -33,11 +33,9 @@ def models(packet: Packet) -> str:
     return f"{number(len(decisions), 'decision')}; {number(judged, 'mail')} of agents, passed before a person was asked"
 
 
-def is_judged(packet: Packet, call: Call) -> bool:
-    """Whether models judge it before people do: a mail that an agent wants sent, where a review was asked for."""
-    is_agents = call.envelope["requester"]["kind"] == "agent" and call.data["operation"] in SENDS
-    told = [event["kind"] for event in packet.about(call.id)]
-    return is_agents and (REVIEWED in told or call.state == "proposed" or DENIED in told[1:2])
+def is_judged(call: Call) -> bool:
+    """Whether models judge it before people do: a mail that an agent wants sent."""
+    return bool(call.envelope["requester"]["kind"] == "agent" and call.data["operation"] in SENDS)
 
 
 def reviewed_at(packet: Packet, call: Call) -> str | None:

@@ -75,7 +75,7 @@ LIES: dict[str, tuple[str, dict[str, Any]]] = {
     "a model's decision is of another run": ("models", {"qa": {"run_id": OTHER}}),
     "a model failed and passed": ("models", {"qa": {"failure": "timed_out"}}),
     "a decision of a model's without an event": ("models", {"without_events": ("model.decided",)}),
-    "nobody reviewed the mail": ("approvals", {"without_events": ("tool_call.reviewed",)}),
+    "nobody reviewed the mail": ("events", {"without_events": ("tool_call.reviewed",)}),
     "the run is of another order": ("links", {"run": {"order_id": OTHER}}),
     "the run is for another person": ("links", {"run": {"contact_id": OTHER}}),
     "the run was started by a person": ("links", {"run": {"started_by": OWNER}}),

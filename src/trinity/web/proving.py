@@ -31,13 +31,18 @@ class Proving:
             names = await reading.names_in(tx)
             title, calls = await _subject(tx, kind, id_)
             found = [await proof.checks(tx, call.id) for call in calls if call.state == "succeeded"]
+            state = _worst([call.proof_state for call in calls if call.state == "succeeded"], WORST_FIRST, "missing")
+            if kind == "order":
+                # An order's own packet was judged as a whole, with its money; its effects have their own.
+                newest = await proof.latest_packet(tx, "order", id_)
+                state = newest.verdict if newest else "missing"
             events = await audit.list_events(tx, subject_ids=[id_, *(call.id for call in calls)], limit=EVENTS_MAX)
             call_rows = await reading.call_rows(tx, calls, names)
         return Proof(
             kind=kind,
             id=id_,
             title=title or (call_rows[0].subject if call_rows else "Effect"),
-            state=_worst([call.proof_state for call in calls if call.state == "succeeded"], WORST_FIRST, "missing"),
+            state=state,
             checks=_together(found) if found else _nothing_yet(),
             calls=call_rows,
             events=tuple(rows.audit_event(event, names) for event in events),
