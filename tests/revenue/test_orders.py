@@ -280,3 +280,26 @@ async def test_a_long_list_is_booked_page_by_page_and_job_by_job(shop: Shop, mon
 async def state_of(shop: Shop, checkout_id: Any) -> str:
     async with shop.world.tx() as tx:
         return (await revenue.get_checkout(tx, checkout_id)).state
+
+
+async def test_what_somebody_asked_about_is_the_deal_that_is_won(shop: Shop, visitor: httpx.AsyncClient) -> None:
+    """An open deal is taken up, and only the payment changes it; the next purchase is a deal of its own."""
+    offer = await shop.offer()
+    world = shop.world
+    async with world.tx() as tx:
+        person = crm.NewContact(offer.project_id, "ada@customer.example", "Ada Byron")
+        contact = await crm.meet(tx, world.owner, person, world.clock())
+        deal = crm.NewDeal(offer.project_id, contact.id, "Request from Ada Byron")
+        asked = await crm.open_deal(tx, world.owner, deal, world.clock())
+    await shop.buy(offer)
+    async with world.tx() as tx:
+        before = await crm.get_deal(tx, asked)
+        assert (before.stage, before.amount_minor) == ("new", None)
+    await told(shop, visitor)
+    await shop.buy(offer)
+    await told(shop, visitor)
+    first, second = sorted(await shop.orders(), key=lambda order: order.number)
+    assert first.deal_id == asked and second.deal_id != asked
+    async with world.tx() as tx:
+        after = await crm.get_deal(tx, asked)
+        assert (after.stage, after.amount_minor, after.currency) == ("won", 4900, "eur")

@@ -17,6 +17,7 @@ from trinity.crm.commands import (
     meet,
     move_deal,
     open_deal,
+    win_deal,
 )
 from trinity.crm.matching import find_by_wire_ids, inbound_sources, known_messages, lock_mailbox, project_of
 from trinity.crm.models import STAGES
@@ -28,6 +29,7 @@ from trinity.crm.queries import (
     Lead,
     count_deals,
     find_contact,
+    find_open_deal,
     get_company,
     get_contact,
     get_deal,
@@ -70,6 +72,7 @@ __all__ = [
     "count_deals",
     "find_by_wire_ids",
     "find_contact",
+    "find_open_deal",
     "find_thread",
     "get_company",
     "get_contact",
@@ -95,4 +98,5 @@ __all__ = [
     "record_message",
     "set_thread_state",
     "timeline",
+    "win_deal",
 ]

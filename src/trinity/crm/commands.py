@@ -161,6 +161,15 @@ async def move_deal(tx: Tx, actor: Actor, deal_id: UUID, stage: str, now: dateti
     await add_activity(tx, row["contact_id"], "deal_moved", ("deal", deal_id), facts, now)
 
 
+async def win_deal(tx: Tx, actor: Actor, deal_id: UUID, amount_minor: int, currency: str, now: datetime) -> None:
+    """A deal is paid for: what it was worth is known now. One that was won before keeps what it was worth."""
+    await tx.execute(
+        "update deals set amount_minor = %(amount)s, currency = %(currency)s where id = %(id)s and stage <> 'won'",
+        {"amount": amount_minor, "currency": currency, "id": deal_id},
+    )
+    await move_deal(tx, actor, deal_id, "won", now)
+
+
 async def add_lead(tx: Tx, actor: Actor, new: NewLead, now: datetime) -> UUID:
     """An enquiry of a person. `website` is kept as it was typed: it is a claim, and shown as one."""
     lead_id = uuid7(now)

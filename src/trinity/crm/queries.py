@@ -154,6 +154,16 @@ async def get_deal(tx: Tx, deal_id: UUID) -> Deal:
     return Deal(**row)
 
 
+async def find_open_deal(tx: Tx, contact_id: UUID, project_id: UUID) -> UUID | None:
+    """The newest deal of a person in a project that is neither won nor lost: what somebody buys is what he asked about."""
+    found = await tx.value(
+        "select id from deals where contact_id = %(contact)s and project_id = %(project)s"
+        " and stage not in ('won', 'lost') order by id desc limit 1",
+        {"contact": contact_id, "project": project_id},
+    )
+    return UUID(str(found)) if found else None
+
+
 async def list_deals(
     tx: Tx,
     *,

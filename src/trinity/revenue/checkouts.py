@@ -74,7 +74,7 @@ class Begun:
 
 
 async def begin_checkout(tx: Tx, actor: Actor, new: NewCheckout, now: datetime) -> Begun:
-    """A contact, a deal and a checkout that waits for its session."""
+    """A contact, a deal (the open one, if there is one) and a checkout that waits for its session."""
     offer = await get_offer(tx, new.offer_id)
     if offer.state != "published":
         raise NotFound("offer")
@@ -85,8 +85,11 @@ async def begin_checkout(tx: Tx, actor: Actor, new: NewCheckout, now: datetime) 
         raise Refused("invalid_intake", f"An address has at most {WEBSITE_CHARS_MAX} characters.", status=422)
     person = crm.NewContact(offer.project_id, new.email, new.name, new.website)
     contact = await crm.meet(tx, actor, person, now)
-    deal = crm.NewDeal(offer.project_id, contact.id, offer.title, offer.amount_minor, offer.currency)
-    deal_id = await crm.open_deal(tx, actor, deal, now)
+    # An open deal is taken up as it stands: whoever types an address may not own it, and only a payment changes a deal.
+    deal_id = await crm.find_open_deal(tx, contact.id, offer.project_id)
+    if deal_id is None:
+        deal = crm.NewDeal(offer.project_id, contact.id, offer.title, offer.amount_minor, offer.currency)
+        deal_id = await crm.open_deal(tx, actor, deal, now)
     token, checkout_id = secrets.token_urlsafe(TOKEN_BYTES), uuid7(now)
     await tx.execute(
         """

@@ -113,7 +113,7 @@ async def make_order(tx: Tx, actor: Actor, checkout: Checkout, session: Session,
     amount = (checkout.amount_minor, checkout.currency)
     await add_revenue_event(tx, order_id, "order.paid", provider_id, amount, now)
     if checkout.deal_id:
-        await crm.move_deal(tx, actor, checkout.deal_id, "won", now)
+        await crm.win_deal(tx, actor, checkout.deal_id, checkout.amount_minor, checkout.currency, now)
     facts: dict[str, str | int | bool | None] = {
         "number": number,
         "amount_minor": checkout.amount_minor,

@@ -55,8 +55,8 @@ async def buy(teller: Teller, cast: Cast, sandboxes: Sandboxes) -> Json:
     with teller.step("a signed webhook makes one customer, one order, one intake in quarantine; the deal is won"):
         order = await until(lambda: _order(cast), "the order")
         teller.order_id = order["id"]
-        stages = {deal["stage"] for deal in (await cast.owner.get("/deals"))["items"]}
-        demand("won" in stages, f"the deals' stages are {stages}")
+        stages = [deal["stage"] for deal in (await cast.owner.get("/deals"))["items"]]
+        demand(stages == ["won"], f"the deals' stages are {stages}")
     with teller.step("the ledger has the sale and Stripe's fee, and agrees with Stripe's own balance"):
         await until(lambda: books_agree(cast, sandboxes), "the ledger to agree with Stripe")
     return order
