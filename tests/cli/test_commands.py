@@ -179,3 +179,23 @@ def test_a_log_key_is_made_and_shown(tmp_path: Path) -> None:
     shown = trinity("key", "list", "--json", home=tmp_path, TRINITY_LOG_KEY=secret)
     assert json.loads(shown.stdout) == {"verifier_key": public}
     assert trinity("key", "list", home=tmp_path).returncode == 1
+
+
+def test_a_mailbox_gets_an_address_for_pushes_and_a_new_one_ends_it(deployed: dict[str, str], tmp_path: Path) -> None:
+    google = {"GMAIL_API_BASE": "http://127.0.0.1:9", "GOOGLE_TOKEN_URL": "http://127.0.0.1:9/token"}
+    client = {"GOOGLE_CLIENT_ID": "c", "GOOGLE_CLIENT_SECRET": "s", "TRINITY_REFRESH_TOKEN": "r"}
+    named = deployed | google | client | {"TRINITY_BASE_URL": "https://desk.acme.example"}
+    create = ("account", "create", "Acme", "--email", "o@acme.example", "--owner", "Olga", "--json", "--mailbox")
+    made = trinity(*create, "d@acme.example", home=tmp_path, TRINITY_NEW_PASSWORD="correct horse battery", **named)
+    assert made.returncode == 0, made.stderr
+    account_id = json.loads(made.stdout)["account_id"]
+    push = ("account", "push", "--account", account_id, "--json", "--mailbox")
+    urls = [json.loads(trinity(*push, "d@acme.example", home=tmp_path, **named).stdout)["push_url"] for _ in range(2)]
+    assert len(set(urls)) == 2
+    assert all(one.startswith(f"https://desk.acme.example/webhooks/gmail/{account_id}?token=") for one in urls)
+    refused = trinity(*push, "other@acme.example", home=tmp_path, **named)
+    assert (refused.returncode, "[not_found]" in refused.stderr) == (1, True)
+    with psycopg.connect(deployed["DATABASE_URL"]) as connection:
+        connection.execute("select set_config('trinity.account_id', %s, false)", [account_id])
+        rows = connection.execute("select retired_at is null from webhook_secrets order by id").fetchall()
+    assert rows == [(False,), (True,)]
