@@ -162,7 +162,7 @@ async def test_a_stopped_run_acts_no_more(world: World) -> None:
         run_id = await agency.start_run(tx, world.owner, NewRun(world.project_id, "Write."), world.clock())
     agent = Actor(world.account_id, "agent", str(run_id))
     proposal = Proposal(world.project_id, "gmail.send", "run/1", world.mail(), run_id=run_id)
-    made = await gateway.propose(world.app, agent, proposal)
+    made = await world.reviewed(await gateway.propose(world.app, agent, proposal))
     await world.approve(made)
     async with world.tx() as tx:
         await agency.stop_run(tx, world.owner, run_id, world.clock())

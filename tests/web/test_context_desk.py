@@ -9,8 +9,9 @@ import pytest
 
 from tests.web.conftest import ORIGIN, Client
 from tests.world import PASSWORD, World, make_world, stand_in
-from trinity import agency, gateway, sources
+from trinity import accounts, agency, crm, gateway, sources
 from trinity.gateway import Proposal
+from trinity.kit.actor import Actor
 from trinity.web.app import build_app
 from trinity.web.config import WebConfig
 from trinity.web.context_desk import ContextDesk
@@ -31,7 +32,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
 async def person(world: World) -> AsyncIterator[Client]:
     """The account's owner, signed in through the API."""
     config = WebConfig(ORIGIN, b"k" * 32, world.gmail_url)
-    app = build_app(config, ContextDesk(world.app, None), Hub(None), clock=world.clock)
+    app = build_app(config, ContextDesk(world.app, None), Hub(None), house=world.app, clock=world.clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url=ORIGIN) as client:
         await sign_in(client, "owner@northwind.example")
         yield client
@@ -235,3 +236,60 @@ async def test_another_account_sees_nothing_of_it(
             assert answer.status_code == 404, (method, path, answer.status_code, answer.text[:200])
         assert (await person.get(f"{API}/approvals")).json() == {"items": []}
     assert (await world.call(made.tool_call_id)).state == "awaiting_approval"
+
+
+async def test_a_held_run_says_what_it_waits_for_and_a_rejection_ends_it(world: World, person: Client) -> None:
+    async with world.tx() as tx:
+        made = await crm.meet(
+            tx, world.owner, crm.NewContact(world.project_id, "ada@customer.example", "Ada"), world.clock()
+        )
+        new = sources.NewSource(world.project_id, "inbound_mail", "A <b>question</b>", "When?", made.id)
+        source_id = await sources.add_source(tx, world.owner, new, world.clock())
+        project = await accounts.get_project(tx, world.project_id)
+        assert project.integration_id
+        mail = crm.NewMessage(
+            world.project_id, project.integration_id, "t1", "m1", "in", "<m1@x>", "Question", "ada@customer.example",
+            world.clock(), contact_id=made.id, source_id=source_id,
+        )  # fmt: skip
+        thread_id = (await crm.record_message(tx, mail, world.clock())).thread_id
+        run_id = await agency.start_reply_run(tx, world.owner, thread_id, world.clock())
+    page = (await person.get(f"/runs/{run_id}")).text
+    assert "Held: waits for a person to release" in page and f'href="/sources/{source_id}"' in page
+    assert "A &lt;b&gt;question&lt;/b&gt;" in page
+    told = (await person.get(f"/api/v1/runs/{run_id}")).json()
+    assert (told["state"], told["kind"], told["held_for"]["id"]) == ("held", "reply", str(source_id))
+    assert "Reply" in (await person.get("/runs")).text
+    answer = await person.post(f"/api/v1/sources/{source_id}/reject", json={})
+    assert answer.json()["state"] == "rejected"
+    await gateway.take_up_held_runs(world.app, world.account_id)
+    assert (await person.get(f"/api/v1/runs/{run_id}")).json()["state"] == "stopped"
+
+
+async def test_a_runs_work_is_shown_with_its_plan_sources_and_what_models_said(world: World, person: Client) -> None:
+    async with world.tx() as tx:
+        new = sources.NewSource(world.project_id, "operator", "Our brief", "We look after websites.")
+        source_id = await sources.add_source(tx, world.owner, new, world.clock())
+        await sources.decide_release(tx, world.owner, source_id, is_released=True, now=world.clock())
+        outreach = agency.NewRun(world.project_id, "Write to Ada.", "ada@customer.example", "Ada Byron")
+        run_id = await agency.start_run(tx, world.owner, outreach, world.clock())
+        await agency.begin_run(tx, run_id, world.clock())
+        run = await agency.get_run(tx, run_id)
+        await agency.keep_package(tx, run_id, "ab" * 32, [source_id], world.clock())
+        await agency.record_event(tx, run_id, "plan", {"steps": ["Read <it>.", "Write."]}, world.clock())
+        await agency.mark_step(tx, run_id, 1, "done", world.clock())
+        await agency.use_source(tx, run, source_id, world.clock())
+    proposal = Proposal(world.project_id, "gmail.send", "k", world.mail(), run_id=run_id)
+    made = await gateway.propose(world.app, Actor(world.account_id, "agent", str(run_id)), proposal)
+    await world.judge(made, "copy_safety", "blocked")
+    await world.judge(made, "qa", "failed")
+    told = (await person.get(f"/api/v1/runs/{run_id}")).json()
+    assert [(one["title"], one["state"]) for one in told["plan"]] == [("Read <it>.", "done"), ("Write.", "open")]
+    assert [one["id"] for one in told["sources_used"]] == [str(source_id)]
+    assert [(one["route"], one["outcome"], one["failure"], one["findings"]) for one in told["decisions"]] == [
+        ("copy_safety", "blocked", None, ["deception"]),
+        ("qa", "failed", "schema_violation", []),
+    ]
+    page = (await person.get(f"/runs/{run_id}")).text
+    for words in ("Read &lt;it&gt;.", "Our brief", "What models decided", "It deceives.", "schema violation"):
+        assert words in page
+    assert "What models decided" in (await person.get(f"/tool-calls/{made.tool_call_id}")).text

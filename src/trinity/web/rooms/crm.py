@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from trinity import accounts, audit, crm, revenue, sources
+from trinity import accounts, audit, crm, modelrouter, revenue, sources
 from trinity.accounts import SignedIn
 from trinity.crm import Company, Contact, Deal, Lead, Thread
 from trinity.errors import NotFound
 from trinity.gateway import House
+from trinity.modelrouter import ModelDecision
 from trinity.revenue import Order
 from trinity.sources import Source
 from trinity.store.database import Tx
@@ -51,6 +52,7 @@ class Person:
     orders: Sequence[Order]
     threads: Sequence[Thread]
     sources: Sequence[Source]
+    score: ModelDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class CrmRoom:
                 await revenue.list_orders(tx, contact_id=contact_id),
                 await crm.list_threads(tx, contact_id=contact_id),
                 await sources.list_of_contact(tx, contact_id),
+                await modelrouter.newest_score(tx, contact_id),
             )
 
     async def firm(self, who: SignedIn, company_id: UUID) -> Firm:

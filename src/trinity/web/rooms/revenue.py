@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from trinity import accounts, effects, gateway, revenue
+from trinity import accounts, effects, gateway, modelrouter, revenue
 from trinity.accounts import Project, SignedIn
 from trinity.effects import ToolCall
 from trinity.gateway import House, Proposal
+from trinity.modelrouter import ModelDecision
 from trinity.policy.money import REFUNDABLE
 from trinity.revenue import (
     Balance,
@@ -40,6 +41,7 @@ class OrderView:
     events: Sequence[RevenueEvent]
     transfers: Sequence[Transfer]
     calls: Sequence[ToolCall]
+    score: ModelDecision | None = None
 
     @property
     def left_minor(self) -> int:
@@ -114,6 +116,7 @@ class RevenueRoom:
                 await revenue.list_revenue_events(tx, order_id),
                 await revenue.list_transfers(tx, order_id=order_id),
                 await effects.list_tool_calls(tx, subject_id=order_id),
+                await modelrouter.newest_score(tx, order.contact_id),
             )
 
     async def ledger(self, who: SignedIn, code: str | None, currency: str | None, before: UUID | None) -> LedgerView:
