@@ -229,7 +229,8 @@ async def test_the_undo_window_runs_from_the_last_decision_and_nothing_shortens_
         await gateway.request_execution(world.app, world.owner, made.tool_call_id)
         assert await world.advance(made.tool_call_id) == Later(window_end)
     jobs = world.tamper(
-        "select scheduled_at, state::text from oban_jobs where args->>'tool_call_id' = %(id)s",
+        "select scheduled_at, state::text from oban_jobs"
+        " where args->>'tool_call_id' = %(id)s and worker like '%%.Advance'",
         id=str(made.tool_call_id),
     )
     assert len(jobs) == 4
@@ -267,7 +268,9 @@ async def test_a_decision_and_its_job_leave_together_or_not_at_all(world: World)
             )
     assert (await world.call(made.tool_call_id)).state == "awaiting_approval"
     assert (await world.request(made.approval_id)).state == "pending"
-    assert world.tamper("select 1 from oban_jobs where args->>'tool_call_id' = %(id)s", id=str(made.tool_call_id)) == []
+    jobs = "select worker from oban_jobs where args->>'tool_call_id' = %(id)s"
+    found = [row["worker"] for row in world.tamper(jobs, id=str(made.tool_call_id))]
+    assert found == ["trinity.jobs.models.Review"], "what brought it before a person, and nothing after"
     assert await world.approve(made) == "approved"
 
 

@@ -64,7 +64,7 @@ async def test_a_mail_that_is_what_was_approved_holds_in_every_property(world: W
     assert await world.incidents() == []
     jobs = "select worker from oban_jobs where args->>'tool_call_id' = %(id)s order by id"
     workers = [row["worker"].rpartition(".")[2] for row in world.tamper(jobs, id=str(made.tool_call_id))]
-    assert workers == ["Advance", "Verify", "Packet"]
+    assert workers == ["Review", "Advance", "Verify", "Packet"]
 
 
 async def test_a_draft_is_verified_as_a_draft(world: World) -> None:
