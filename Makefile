@@ -3,6 +3,9 @@
 SHELL := /bin/sh
 VENV := .venv/bin
 T ?= tests
+TEST_JOBS ?= 3
+# Most tests wait for processes, so that two cores carry three workers; a file's tests stay together.
+PARALLEL := -n $(TEST_JOBS) --dist loadfile
 PG_BIN ?= /usr/lib/postgresql/15/bin
 LOCK := .boot/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --no-annotate \
         --python-version 3.12 --excludes tools/lock-excludes.txt --custom-compile-command 'make lock'
@@ -21,13 +24,13 @@ demo: setup ## Tell the whole story in a fresh directory, without a browser, and
 
 test: setup-dev check ## Set up, check, and run all tests, those in a real browser included
 	@chromium=$$(tools/chromium) || test "$${CI:-}" != true || exit 1; \
-	TRINITY_CHROMIUM="$$chromium" exec $(VENV)/pytest -q
+	TRINITY_CHROMIUM="$$chromium" exec $(VENV)/pytest -q $(PARALLEL)
 
 test-only: setup-dev ## Run some tests: make test-only T=tests/store
 	@TRINITY_CHROMIUM="$$(tools/chromium)" exec $(VENV)/pytest -q $(T)
 
 test-postgres: setup-dev ## Run the tests that stand on PostgreSQL on another server: PG_BIN=/usr/lib/postgresql/15/bin
-	@TRINITY_TEST_PG_BIN=$(PG_BIN) exec $(VENV)/pytest -q --only-postgres -m 'not browser' $(T)
+	@TRINITY_TEST_PG_BIN=$(PG_BIN) exec $(VENV)/pytest -q $(PARALLEL) --only-postgres -m 'not browser' $(T)
 
 check: setup-dev ## Lint, format, strict types, import contracts and the architecture's own tests
 	$(VENV)/ruff check
