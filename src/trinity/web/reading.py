@@ -1,6 +1,7 @@
 """The desk's nouns, answered by the contexts: each page is read in one unit of work, of one moment."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,12 +9,14 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from trinity import accounts, agency, approvals, audit, controls, effects, sources
+from trinity import accounts, agency, approvals, audit, controls, effects, revenue, sources
 from trinity.accounts import SignedIn
+from trinity.errors import NotFound
 from trinity.gateway import House
 from trinity.kit.canonical import Json
 from trinity.store.database import Tx
 from trinity.web import rows, running
+from trinity.web.matters import MAIL_TYPE, REFUND, CardFile, matter_of
 from trinity.web.rows import Names
 from trinity.web.traces import Known, traces
 from trinity.web.views import (
@@ -245,12 +248,14 @@ async def _call(tx: Tx, call: effects.ToolCall, who: SignedIn) -> Call:
     request = await approvals.get_request(tx, call.approval_id) if call.approval_id else None
     decisions = await approvals.list_decisions(tx, request.id) if request else []
     project = await accounts.get_project(tx, call.project_id)
-    mail = rows.mail_view(stored.payload)
-    typed = rows.json_object(stored.typed_payload)
+    envelope, typed = rows.json_object(stored.canonical), rows.json_object(stored.typed_payload)
+    payload_type = str(envelope.get("payload_type", MAIL_TYPE))
+    mail = rows.mail_view(stored.payload) if payload_type == MAIL_TYPE else None
+    order = await revenue.get_order(tx, call.subject_id) if call.operation == REFUND and call.subject_id else None
     drafts = await agency.list_drafts(tx, call.run_id) if call.run_id else []
     return Call(
         row=row,
-        envelope=rows.json_object(stored.canonical),
+        envelope=envelope,
         envelope_digest=stored.digest,
         mail=mail,
         reasons=tuple(rows.reason(one) for one in call.reasons),
@@ -268,7 +273,22 @@ async def _call(tx: Tx, call: effects.ToolCall, who: SignedIn) -> Call:
         model_decisions=await running.decisions_about(tx, tool_call_id=call.id),
         differences=await _differences(tx, call, typed),
         typed_payload=typed,
+        matter=matter_of(call.operation, typed, stored.payload, payload_type, order),
+        files=await _files(tx, typed),
+        has_decided=any(one.approver_id == who.user_id for one in decisions),
         is_mine=(call.requester_kind, call.requester_id) == ("user", str(who.user_id)),
+    )
+
+
+async def _files(tx: Tx, typed: Mapping[str, Json]) -> tuple[CardFile, ...]:
+    """A mail's files as they stand now; one that is gone is not shown, and the claim refuses it."""
+    named = typed.get("attachments")
+    found = []
+    for one in named if isinstance(named, list) else []:
+        with suppress(NotFound, ValueError):
+            found.append(await sources.get_artifact(tx, UUID(str(one))))
+    return tuple(
+        CardFile(str(one.id), one.name, one.media_type, one.size_bytes, one.sha256, one.release_state) for one in found
     )
 
 

@@ -9,6 +9,7 @@ from trinity import accounts, agency, approvals, audit, effects, sources
 from trinity.kit.canonical import Json, NotCanonical, digest_hex, parse_strict
 from trinity.providers.gmail import view as gmail_view
 from trinity.providers.gmail.address import Address, MaterialiseRefused
+from trinity.web.matters import people_of, title_of
 from trinity.web.views import (
     Alternative,
     Attempt,
@@ -137,9 +138,9 @@ def call_row(call: effects.ToolCall, stored: effects.StoredEnvelope | effects.En
         mode=str(envelope.get("mode", "live")),
         state=call.state,
         proof_state=call.proof_state,
-        subject=str(typed.get("subject", "")),
+        subject=title_of(call.operation, typed),
         sender=str(typed.get("from_alias", "")),
-        to=tuple(str(one.get("addr", "")) for one in people_in(typed, "to")),
+        to=people_of(call.operation, typed) or tuple(str(one.get("addr", "")) for one in people_in(typed, "to")),
         created_at=call.created_at,
         settled_at=call.settled_at,
         approval_id=call.approval_id,

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from trinity.accounts import Permission, may
 from trinity.kit import money
-from trinity.web import marks, words
+from trinity.web import marks, matters, words
 from trinity.web.assets import assets
 
 SPARK_WIDTH = 120
@@ -48,6 +48,7 @@ class Templates:
             asset=lambda name: assets()[name].address,
             icon=icon,
             explain=words.explain,
+            call_word=matters.call_word,
             posture_means=words.posture_means,
             csrf_field=csrf_field,
             may=lambda role, name: may(role, Permission(name)),

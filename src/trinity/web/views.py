@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trinity.kit.canonical import Json
+from trinity.web.matters import CardFile, Matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,10 @@ class Call:
     model_decisions: tuple[ModelDecision, ...] = ()
     differences: tuple[tuple[str, str, str], ...] = ()
     typed_payload: dict[str, Json] = field(default_factory=dict)
+    matter: Matter | None = None
+    files: tuple[CardFile, ...] = ()
+    has_decided: bool = False
+    """True for the person who looks when this person has decided already."""
     is_mine: bool = False
     """True for the person who looks when this person proposed it: then somebody else must approve."""
 

@@ -30,7 +30,7 @@ WORDS = {
     "gmail.draft": "Save a draft",
     "stripe.checkout_session": "Open a checkout",
     "stripe.refund": "Refund",
-    "system.notify": "Tell people",
+    "system.notify": "Notice to members",
     "self_consistent": "self-consistent",
     "ok": "holds",
     "thread.open": "to answer",
@@ -92,12 +92,12 @@ TONES = {
     ),
 }
 EXPLANATIONS = {
-    "proposed": "The agent has proposed it; it is being bound.",
+    "proposed": "Models look at what the agent wrote before a person is asked. Nothing has left.",
     "awaiting_approval": "A person must decide. Nothing has left.",
     "ready": "Approved. It leaves when the undo window has passed; until then it can be taken back.",
     "executing": "The gateway has claimed it and talks to the provider now.",
     "succeeded": "The provider accepted it, once.",
-    "failed": "The provider said no. Nothing was sent.",
+    "failed": "The provider said no. Nothing happened there.",
     "in_doubt": "The provider may or may not have acted. It is looked up, never blindly repeated.",
     "denied": "A policy said no. Nothing has left.",
     "rejected": "A person said no. Nothing has left.",

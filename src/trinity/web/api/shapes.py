@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from trinity.kit.canonical import rfc3339
+from trinity.web.matters import Matter
 from trinity.web.views import (
     AuditEvent,
     Call,
@@ -100,6 +101,7 @@ def card(found: Call) -> Shape:
         "undo_window_s": found.undo_window_s,
         "expires_at": moment(found.row.expires_at),
         "mail": mail(found.mail) if found.mail else None,
+        "matter": matter(found.matter) if found.matter else None,
         "warnings": list(found.mail.warnings) if found.mail else [],
         "origins": [
             {"field": one.field, "value": one.value, "origin": one.origin, "note": one.note} for one in found.traces
@@ -110,6 +112,11 @@ def card(found: Call) -> Shape:
         ],
         "from_the_agent": {"reason": found.row.agent_reason, "draft": found.draft_text},
     }
+
+
+def matter(found: Matter) -> Shape:
+    """What is no mail: in words, and the provider's parameters as decoded from the stored bytes."""
+    return {"title": found.title, "lines": dict(found.lines), "parameters": dict(found.parameters)}
 
 
 def mail(found: MailView) -> Shape:

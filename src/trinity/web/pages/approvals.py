@@ -48,7 +48,7 @@ async def approval(request: PageRequest, approval_id: FromPath[UUID]) -> Respons
         values = {
             "call": found,
             "same_words": is_same_words(found.mail),
-            "can_edit": bool(found.typed_payload) and not found.typed_payload.get("attachments"),
+            "can_edit": found.row.operation.startswith("gmail.") and not found.typed_payload.get("attachments"),
         }
         topics = frozenset({f"call:{found.row.id}", "approvals", "sent"})
         return Page("approval.html", found.row.subject or "Approval", "approvals", values, topics)
