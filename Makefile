@@ -4,8 +4,9 @@ SHELL := /bin/sh
 VENV := .venv/bin
 T ?= tests
 TEST_JOBS ?= 3
-# Most tests wait for processes, so that two cores carry three workers; a file's tests stay together.
-PARALLEL := -n $(TEST_JOBS) --dist loadfile
+# Most tests wait for processes, so that two cores carry three workers. A file's tests stay together, and the order is
+# kept: browser tests come last in each worker, because no asyncio test can run after one.
+PARALLEL := -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 PG_BIN ?= /usr/lib/postgresql/15/bin
 LOCK := .boot/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --no-annotate \
         --python-version 3.12 --excludes tools/lock-excludes.txt --custom-compile-command 'make lock'

@@ -213,5 +213,5 @@ def test_every_title_gives_a_name_that_is_taken(title: str, extension: str) -> N
 
 
 def test_names_keep_what_people_read() -> None:
-    assert file_name_of("Snapshot: Byron’s Bakery / 2026", "pdf") == "Snapshot- Byron-s Bakery - 2026.pdf"
+    assert file_name_of("Snapshot: Byron’s Bakery / 2026", "pdf") == "Snapshot Byron-s Bakery - 2026.pdf"
     assert file_name_of("///", "pdf") == "report.pdf"

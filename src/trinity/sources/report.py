@@ -95,7 +95,8 @@ def item_of(paragraph: str) -> tuple[str, str] | None:
 
 def file_name_of(title: str, extension: str) -> str:
     """A file's name from a report's title: its letters, digits and plain signs, so that it is a name everywhere."""
-    kept = "".join(char if char.isalnum() or char in " -_,()" else "-" for char in title[:NAME_CHARS_MAX])
+    said = title[:NAME_CHARS_MAX].replace(":", " ")
+    kept = "".join(char if char.isalnum() or char in " -_,()" else "-" for char in said)
     plain = re.sub(r"-{2,}", "-", re.sub(r"\s+", " ", kept)).strip(" -_,")
     while len(plain.encode()) > NAME_BYTES_MAX:
         plain = plain[:-1].rstrip(" -_,")

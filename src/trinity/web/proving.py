@@ -1,5 +1,6 @@
 """The desk's evidence: the seven properties as they stand, the stored packet, and a verification of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from trinity.web.views import Check, Proof, Verification
 from trinity_verify import verify
 
 EVENTS_MAX = 200
+SENTENCES_MAX = 4
 WORST_FIRST = ("failed", "manual_review_required", "degraded", "missing", "pending_receipt", "verified")
 STATE_OF_STEP = {"passed": "ok", "failed": "failed", "missing": "missing"}
 STATE_OF_CHECK = ("failed", "missing", "ok")
@@ -88,13 +90,14 @@ def _worst(found: Sequence[str], worst_first: Sequence[str], otherwise: str) -> 
 
 
 def _together(found: Sequence[Sequence[proof.Check]]) -> tuple[Check, ...]:
-    """Each property over all effects: the worst state, with the sentence that belongs to it."""
+    """Each property over all effects: the worst state, with the sentences that belong to it, the most frequent first."""
     together = []
     for same in zip(*found, strict=True):
         worst = _worst([check.state for check in same], STATE_OF_CHECK, "missing")
-        said = next(check for check in same if check.state == worst)
-        count = f" ({len(same)} effects)" if len(same) > 1 else ""
-        together.append(Check(said.name.replace("-", " ").capitalize(), worst, said.detail + count))
+        said = Counter(check.detail for check in same if check.state == worst).most_common(SENTENCES_MAX)
+        counts = [f" ({n} of {len(same)} effects)" if len(same) > 1 else "" for _, n in said]
+        text = " ".join(detail + count for (detail, _), count in zip(said, counts, strict=True))
+        together.append(Check(same[0].name.replace("-", " ").capitalize(), worst, text))
     return tuple(together)
 
 
