@@ -1,5 +1,6 @@
 """The whole of Trinity as `trinity up` runs it, and a browser page in which every complaint is a failure."""
 
+import inspect
 import json
 import os
 import re
@@ -33,8 +34,12 @@ HARMLESS = re.compile(r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|E
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests run last: while Playwright's loop runs in this thread, no asyncio test can."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """Browser tests run last: while Playwright's loop runs in this thread, no asyncio test can, with a browser or without."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None and not _is_asyncio(item))
+
+
+def _is_asyncio(item: pytest.Item) -> bool:
+    return inspect.iscoroutinefunction(getattr(item, "function", None))
 
 
 @pytest.hookimpl(hookwrapper=True)
