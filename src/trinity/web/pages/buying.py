@@ -16,18 +16,12 @@ from litestar.response import Redirect
 
 from trinity.accounts import PublicAccount
 from trinity.errors import Blocked, NotFound, Refused
-from trinity.kit.addresses import normal_address, normal_website
 from trinity.revenue import Checkout, Offer
 from trinity.web.context import house_of
-from trinity.web.forms import Form, read_form
+from trinity.web.forms import read_form
 from trinity.web.guards import anyone
-from trinity.web.pages.public import (
-    EMAIL_CHARS_MAX,
-    MESSAGE_CHARS_MAX,
-    NAME_CHARS_MAX,
-    WEBSITE_CHARS_MAX,
-)
-from trinity.web.public import AGAIN, SHOWN, Filled, open_account, public_page, record_refusal, too_many
+from trinity.web.pages.public import read_person
+from trinity.web.public import SHOWN, Filled, open_account, public_page, record_refusal, too_many
 from trinity.web.public_forms import PUBLIC_BODY_BYTES_MAX, Verdict, guard_fields, judge, unhurried
 from trinity.web.rooms.buying import Buyer, BuyingRoom
 
@@ -67,8 +61,8 @@ async def buy(request: Request, slug: FromPath[str], offer: FromPath[str]) -> Re
             return too_many(request, account)
         token = NOBODY
         if verdict is not Verdict.TRAPPED:
-            filled = _read(form)
-            filled.notice = AGAIN if verdict is Verdict.UNTIMELY else ""
+            filled = Filled.untimely() if verdict is Verdict.UNTIMELY else Filled()
+            read_person(form, filled, "intake", "Please say what we should look at.")
             if filled.problems or filled.notice:
                 return _offer_page(request, account, found, filled, status=422)
             try:
@@ -127,29 +121,6 @@ async def _awaited(request: Request, account: PublicAccount, token: str) -> Chec
         await asyncio.sleep(LOOK_EVERY_S)
         found = await room.checkout(account, token)
     return found[0] if found else None
-
-
-def _read(form: Form) -> Filled:
-    filled = Filled()
-    filled.take(
-        form, "name", NAME_CHARS_MAX, lambda text: bool(text) and text.isprintable(), "Please tell us your name."
-    )
-    filled.take(
-        form,
-        "email",
-        EMAIL_CHARS_MAX,
-        lambda text: normal_address(text) is not None,
-        "This does not look like a mail address.",
-    )
-    filled.take(
-        form,
-        "website",
-        WEBSITE_CHARS_MAX,
-        lambda text: not text or normal_website(text) is not None,
-        "This does not look like a website.",
-    )
-    filled.take(form, "intake", MESSAGE_CHARS_MAX, bool, "Please say what we should look at.")
-    return filled
 
 
 def _offer_page(

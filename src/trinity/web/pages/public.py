@@ -49,7 +49,8 @@ async def ask(request: Request, slug: FromPath[str]) -> Response[str] | Redirect
         if verdict is Verdict.TOO_MANY:
             return too_many(request, account)
         if verdict is not Verdict.TRAPPED:
-            filled = _read(form, Filled.untimely() if verdict is Verdict.UNTIMELY else Filled())
+            filled = Filled.untimely() if verdict is Verdict.UNTIMELY else Filled()
+            read_person(form, filled, "message", "Please write what it is about.")
             if filled.problems or filled.notice:
                 return _form(request, account, filled, status=422)
             await room.ask(account, NewRequest(**filled.values))
@@ -63,7 +64,8 @@ async def thanks(request: Request, slug: FromPath[str]) -> Response[str]:  # typ
     return public_page(request, account, "thanks.html", "Thank you")
 
 
-def _read(form: Form, filled: Filled) -> Filled:
+def read_person(form: Form, filled: Filled, area: str, problem: str) -> Filled:
+    """Who asks or buys, and in the field `area` in which words; what is not right is said beside its field."""
     filled.take(
         form, "name", NAME_CHARS_MAX, lambda text: bool(text) and text.isprintable(), "Please tell us your name."
     )
@@ -81,7 +83,7 @@ def _read(form: Form, filled: Filled) -> Filled:
         lambda text: not text or normal_website(text) is not None,
         "Please give a web address such as example.com, or leave it empty.",
     )
-    filled.take(form, "message", MESSAGE_CHARS_MAX, bool, "Please write what it is about.")
+    filled.take(form, area, MESSAGE_CHARS_MAX, bool, problem)
     return filled
 
 
