@@ -254,6 +254,21 @@ async def test_an_event_without_a_job_gets_one(shop: Shop, visitor: httpx.AsyncC
     assert len(await shop.orders()) == 1
 
 
+async def test_an_order_without_a_run_or_a_job_gets_one(shop: Shop, visitor: httpx.AsyncClient) -> None:
+    await shop.buy(await shop.offer())
+    await told(shop, visitor)
+    [order] = await shop.orders()
+    shop.world.clock.sleep(300)
+    async with shop.world.tx() as tx:
+        assert await revenue.give_lost_orders_a_job(tx, shop.world.clock()) == 0, "its job waits"
+    shop.world.tamper("delete from oban_jobs where args->>'order_id' = %(order)s", order=str(order.id))
+    async with shop.world.tx() as tx:
+        assert await revenue.give_lost_orders_a_job(tx, shop.world.clock()) == 1
+        assert await revenue.give_lost_orders_a_job(tx, shop.world.clock()) == 0
+    jobs = shop.rows("select args from oban_jobs where worker = 'trinity.jobs.models.OrderPaid'")
+    assert [one["args"]["order_id"] for one in jobs].count(str(order.id)) == 1
+
+
 async def test_booking_first_finds_the_order_itself(shop: Shop) -> None:
     await shop.buy(await shop.offer())
     await shop.book()

@@ -152,6 +152,7 @@ class MoneyRound:
                     if stripe is None or stripe.state != "ready":
                         continue
                     await revenue.give_lost_events_a_job(tx, rails.house.clock())
+                    await revenue.give_lost_orders_a_job(tx, rails.house.clock())
                     await enqueue_once(tx, BOOK_JOB)
                     await enqueue_once(tx, POLL_JOB)
             except Exception as error:

@@ -37,7 +37,16 @@ from trinity.revenue.offers import (
     publish_offer,
     published_offer,
 )
-from trinity.revenue.orders import Order, deliver, find_order, get_order, link_run, order_of_payment, prepare
+from trinity.revenue.orders import (
+    Order,
+    deliver,
+    find_order,
+    get_order,
+    give_lost_orders_a_job,
+    link_run,
+    order_of_payment,
+    prepare,
+)
 from trinity.revenue.payments import Applied, Payment, apply_payment, standing
 from trinity.revenue.payouts import KeptPayout, apply_payout, list_payouts
 from trinity.revenue.queries import (
@@ -95,6 +104,7 @@ __all__ = [
     "get_offer",
     "get_order",
     "give_lost_events_a_job",
+    "give_lost_orders_a_job",
     "is_account",
     "known_events",
     "link_call",

@@ -9,15 +9,13 @@ from uuid import UUID
 from trinity.errors import NotFound
 from trinity.kit.ids import uuid7, uuid7_floor
 from trinity.providers.stripe.webhook import Event
-from trinity.revenue.following import stripe_event_job
+from trinity.revenue.following import LOST_AFTER, LOST_BATCH_MAX, stripe_event_job
 from trinity.store.database import Tx
 
 REFUSALS_PER_HOUR_MAX = 200
 """Refusals that one account records in an hour. Beyond it nothing is written: forgeries must not fill the disk."""
 REFUSALS_WINDOW = timedelta(hours=1)
 DETAIL_CHARS_MAX = 300
-LOST_BATCH_MAX = 200
-LOST_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The jobs that follow from money: enqueued by name, since they are done on a higher floor."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from trinity.store.database import Job
@@ -11,6 +12,9 @@ MONEY_QUEUE = "executor"
 """Stripe is asked where its key can be opened, and nowhere else."""
 RUN_QUEUE = "general"
 ATTEMPTS_MAX = 100
+LOST_BATCH_MAX = 200
+LOST_AFTER = timedelta(minutes=2)
+"""How long a job has to come by itself before it counts as lost."""
 
 
 def stripe_event_job(account_id: UUID, event_id: UUID) -> Job:

@@ -13,7 +13,7 @@ from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
 from trinity.providers.stripe.read import Charge, Session
 from trinity.revenue.checkouts import Checkout
-from trinity.revenue.following import order_paid_job
+from trinity.revenue.following import LOST_AFTER, LOST_BATCH_MAX, ORDER_PAID_JOB, order_paid_job
 from trinity.revenue.states import fulfilment_state, order_state
 from trinity.store.database import Tx
 
@@ -158,6 +158,23 @@ async def link_run(tx: Tx, order_id: UUID, run_id: UUID) -> None:
     """Note the run that works on an order."""
     await tx.execute("update fulfilments set run_id = %(run)s where order_id = %(id)s", {"run": run_id, "id": order_id})
     _tell(tx, order_id)
+
+
+async def give_lost_orders_a_job(tx: Tx, now: datetime) -> int:
+    """Ask again for the run of every paid order that has none and that no job will give one. Asks Oban's table."""
+    rows = await tx.all(
+        """
+        select o.id from orders o join fulfilments f on f.account_id = o.account_id and f.order_id = o.id
+        where o.state = 'paid' and f.state = 'awaiting' and f.run_id is null and o.created_at < %(before)s
+          and not exists (select from oban_jobs j where j.args->>'order_id' = o.id::text and j.worker = %(worker)s
+                          and j.state in ('available', 'scheduled', 'executing', 'retryable'))
+        order by o.id limit %(limit)s
+        """,
+        {"before": now - LOST_AFTER, "limit": LOST_BATCH_MAX, "worker": ORDER_PAID_JOB},
+    )
+    for row in rows:
+        await tx.enqueue(order_paid_job(tx.account_id, row["id"]))
+    return len(rows)
 
 
 async def prepare(tx: Tx, order_id: UUID, artifact_id: UUID) -> None:
