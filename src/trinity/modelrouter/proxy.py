@@ -13,6 +13,7 @@ import httpx
 
 from trinity.errors import Declined, OutcomeUnknown, ProviderError, Refused, Unavailable
 from trinity.modelrouter.endpoint import ModelEndpoint
+from trinity.providers.wire import retry_after_s
 
 REQUEST_BYTES_MAX = 1_000_000
 ANSWER_BYTES_MAX = 400_000
@@ -21,7 +22,6 @@ TOOLS_MAX = 64
 OUTPUT_TOKENS_MAX = 8_192
 TIMEOUT_S = 110.0
 CONNECT_TIMEOUT_S = 10.0
-RETRY_AFTER_S_MAX = 3_600.0
 TIMED_OUT = "model_timed_out"
 TOO_LARGE = "model_answer_too_large"
 
@@ -152,7 +152,9 @@ def _failure(response: httpx.Response) -> ProviderError:
     """The error that a status means. The body is not read: it can hold anything, our key included."""
     status = response.status_code
     if status in (429, 503):
-        return Unavailable(f"The model endpoint is busy (status {status}).", retry_after_s=_retry_after_s(response))
+        return Unavailable(
+            f"The model endpoint is busy (status {status}).", retry_after_s=retry_after_s(response.headers)
+        )
     if status in (401, 403):
         return _coded(Declined("The model endpoint refused our key."), "model_key_refused")
     if status in (404, 410):
@@ -160,12 +162,6 @@ def _failure(response: httpx.Response) -> ProviderError:
     if 400 <= status < 500:
         return _coded(Declined(f"The model endpoint declined the request (status {status})."), "model_declined")
     return _coded(OutcomeUnknown(f"The model endpoint failed (status {status})."), "model_failed")
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    """Seconds to wait; only the number form of Retry-After is understood (RFC 9110, 10.2.3)."""
-    text = response.headers.get("retry-after", "")
-    return min(float(text), RETRY_AFTER_S_MAX) if text.isascii() and text.isdigit() else None
 
 
 def _invalid(why: str) -> Refused:

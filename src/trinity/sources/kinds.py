@@ -29,7 +29,6 @@ PDF_HEAD_BYTES = 8
 PDF_TAIL_BYTES = 1024
 ZIP_TAIL_BYTES = 65_557
 """The furthest that the end record of a zip can lie from the end of its file."""
-SIGNATURE_BYTES_MIN = 4
 TEXT_LIKE_CONFIDENCE = 0.5
 
 _ZIP_END = b"PK\x05\x06"

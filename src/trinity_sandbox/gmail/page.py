@@ -1,6 +1,5 @@
 """`GET /`: a small page that says SANDBOX and shows the mail that was sent, for people who look in."""
 
-import html
 import sqlite3
 
 from litestar import MediaType, Response, get
@@ -9,40 +8,15 @@ from litestar.handlers import HTTPRouteHandler
 from trinity_sandbox.gmail import mime
 from trinity_sandbox.gmail.books import load
 from trinity_sandbox.gmail.service import Call, service_of
-
-SHOWN_MAX = 100
-TEXT_CHARS_MAX = 20_000
-
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 0 auto; max-width: 48rem; padding: 1rem; }
-header { border-bottom: 2px solid #b45309; margin-bottom: 1rem; }
-b.sandbox { background: #b45309; border-radius: .3rem; color: #fff; letter-spacing: .08em; padding: .1rem .5rem; }
-article { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .5rem;
-  margin: 1rem 0; padding: .75rem 1rem; }
-h2 { font-size: 1.1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
-dl { display: grid; gap: 0 .75rem; grid-template-columns: max-content 1fr; margin: 0; }
-dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
-pre { font: inherit; margin: .75rem 0 0; overflow-wrap: anywhere; white-space: pre-wrap; }
-"""
+from trinity_sandbox.mails_page import SHOWN_MAX, TEXT_CHARS_MAX, mail_article, mails_page
 
 
 @get("/", media_type=MediaType.HTML)
 async def page(request: Call) -> Response[str]:
     """The newest `SHOWN_MAX` sent mails, newest first, as text only."""
     rows = service_of(request).post.sent()
-    mails = "".join(_mail(row) for row in reversed(rows[-SHOWN_MAX:]))
-    body = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>SANDBOX Gmail</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><header><h1>Gmail <b class=sandbox>SANDBOX</b></h1>"
-        f"<p>A stand-in on this machine. No mail leaves it. Sent so far: {len(rows)}.</p></header><main>"
-        f"{mails or '<p>Nothing was sent yet.</p>'}</main></body></html>"
-    )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    return Response(
-        body, media_type=MediaType.HTML, headers={"content-security-policy": policy, "cache-control": "no-store"}
-    )
+    mails = (_mail(row) for row in reversed(rows[-SHOWN_MAX:]))
+    return mails_page("Gmail", f"Sent so far: {len(rows)}", mails, "Nothing was sent yet.")
 
 
 def _mail(row: sqlite3.Row) -> str:
@@ -55,9 +29,7 @@ def _mail(row: sqlite3.Row) -> str:
         "Sent": row["at"],
         "Id": row["message_id"],
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in facts.items())
-    subject = html.escape(str(message.get("Subject", "")) or "(no subject)")
-    return f"<article><h2>{subject}</h2><dl>{listed}</dl><pre>{html.escape(text)}</pre></article>"
+    return mail_article(str(message.get("Subject", "")), facts, text)
 
 
 ROUTES: list[HTTPRouteHandler] = [page]

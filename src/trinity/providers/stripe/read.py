@@ -131,12 +131,6 @@ async def sessions_of_payment(client: StripeClient, payment_intent_id: str) -> l
     return [_text(one, "id") for one in _items(answer.data)]
 
 
-async def list_sessions(client: StripeClient, since: datetime, after: str | None = None) -> Listed[Session]:
-    """Sessions made since a moment."""
-    page = await _page(client, "checkout/sessions", _since(since), after)
-    return Listed(tuple(_session(one) for one in page.items), page.after)
-
-
 async def sessions_with(
     client: StripeClient, name: str, value: str, since: datetime, until: datetime
 ) -> list[dict[str, Any]]:
