@@ -14,7 +14,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from tests.postgres import SECRET_KEY, TestServer
 from trinity.kit import barriers
 from trinity.store import database as database_module
-from trinity.store.database import JOB_CHANNEL, LIVE_CHANNEL, Database, Job, Tx
+from trinity.store.database import JOB_CHANNEL, LIVE_CHANNEL, TO_COME, Database, Job, Tx
 from trinity.store.urls import APP_ROLE, url_of, with_database
 
 ACCOUNT = UUID("01a20000-0000-7000-8000-000000000001")
@@ -213,3 +213,19 @@ def test_history_cannot_be_written_through_the_owner_by_chance(database_url: str
     """The owner migrates and no more: without an account even he can insert nothing."""
     with psycopg.connect(database_url) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
         db.execute("insert into accounts values (gen_random_uuid(), 'x', now(), 'an-x')")
+
+
+async def test_a_job_that_waits_already_is_not_written_again(db: Database) -> None:
+    """The same worker with these arguments, or more of them, counts; one that runs counts only where it is said."""
+    narrow = Job(job().worker, "executor", {"account_id": str(ACCOUNT)}, None, 5)
+    other = Job(job().worker, "executor", {"account_id": str(ACCOUNT), "ü": 2}, None, 5)
+    async with db.transaction(ACCOUNT) as tx:
+        await open_account(tx)
+        for one in (job(), job(), narrow, other):
+            await tx.enqueue_unless(one)
+        assert await tx.value("select count(*) from oban_jobs") == 2
+        await tx.execute("update oban_jobs set state = 'executing'")
+        await tx.enqueue_unless(job(), TO_COME)
+        assert await tx.value("select count(*) from oban_jobs") == 2
+        await tx.enqueue_unless(job())
+        assert await tx.value("select count(*) from oban_jobs") == 3

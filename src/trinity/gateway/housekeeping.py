@@ -9,11 +9,9 @@ from trinity.gateway.endings import end
 from trinity.gateway.house import House, advance_job, review_job, verify_job
 from trinity.gateway.reconcile import LOOKS_MAX
 from trinity.kit.actor import Actor
-from trinity.store.database import Job
+from trinity.store.database import IS_TO_COME, Job
 
 BATCH_MAX = 200
-WAITING = "j.state in ('available', 'scheduled', 'executing', 'retryable')"
-"""A job that is still to come; the index on Oban's table says the same."""
 
 
 async def expire_due(house: House, account_id: UUID) -> int:
@@ -45,7 +43,7 @@ async def find_stuck(house: House, account_id: UUID) -> int:
             select t.id, t.not_before, t.state from tool_calls t
             where (t.state in ('proposed', 'ready', 'executing', 'in_doubt') and t.looks < %(looks)s
                    or t.proof_state = 'pending_receipt')
-              and not exists (select from oban_jobs j where j.args->>'tool_call_id' = t.id::text and {WAITING})
+              and not exists (select from oban_jobs j where j.args->>'tool_call_id' = t.id::text and {IS_TO_COME})
             order by t.id limit %(limit)s
             """,
             {"looks": LOOKS_MAX, "limit": BATCH_MAX},
@@ -68,7 +66,7 @@ async def end_lost_runs(house: House, account_id: UUID) -> int:
         rows = await tx.all(
             f"""
             select r.id from runs r where r.state in ('queued', 'running')
-              and not exists (select from oban_jobs j where j.args->>'run_id' = r.id::text and {WAITING})
+              and not exists (select from oban_jobs j where j.args->>'run_id' = r.id::text and {IS_TO_COME})
             order by r.id limit %(limit)s
             """,
             {"limit": BATCH_MAX},

@@ -10,13 +10,11 @@ from trinity import audit
 from trinity.integrations.queries import Integration, list_integrations
 from trinity.kit.actor import Actor
 from trinity.kit.ids import uuid7
-from trinity.store.database import Job, Tx
+from trinity.store.database import TO_COME, Job, Tx
 
 CHECK_JOB = "trinity.jobs.checks.CheckIntegration"
 CHECK_QUEUE = "executor"
 CHECK_ATTEMPTS_MAX = 3
-WAITING = "state in ('available', 'scheduled', 'executing', 'retryable')"
-"""A job that is still to come; the index on Oban's table says the same."""
 INTERVAL = timedelta(minutes=5)
 INTERVAL_WHILE_UNWELL = timedelta(minutes=1)
 JITTER_S = 60
@@ -146,9 +144,4 @@ async def forget_checks(tx: Tx, integration_id: UUID, now: datetime) -> None:
 async def ask_for_check(tx: Tx, integration_id: UUID) -> None:
     """Have an integration checked soon; whoever asks while a check is on its way waits for that one."""
     args = {"account_id": str(tx.account_id), "integration_id": str(integration_id)}
-    is_on_its_way = await tx.value(
-        f"select exists (select from oban_jobs where args->>'integration_id' = %(i)s and worker = %(w)s and {WAITING})",
-        {"i": args["integration_id"], "w": CHECK_JOB},
-    )
-    if not is_on_its_way:
-        await tx.enqueue(Job(CHECK_JOB, CHECK_QUEUE, args, None, CHECK_ATTEMPTS_MAX))
+    await tx.enqueue_unless(Job(CHECK_JOB, CHECK_QUEUE, args, None, CHECK_ATTEMPTS_MAX), TO_COME)

@@ -163,13 +163,7 @@ class MoneyRound:
 
 async def enqueue_once(tx: Tx, worker_name: str) -> None:
     """A job of this account, unless one waits already. One that runs does not count: it may have looked before."""
-    waiting = await tx.value(
-        "select 1 from oban_jobs where worker = %(worker)s and args->>'account_id' = %(account)s"
-        " and state in ('available', 'scheduled') limit 1",
-        {"worker": worker_name, "account": str(tx.account_id)},
-    )
-    if waiting is None:
-        await tx.enqueue(_job(tx, worker_name, {}))
+    await tx.enqueue_unless(_job(tx, worker_name, {}))
 
 
 async def _book_page(account_id: UUID, stripe: Integration, page: Listed[Movement]) -> None:

@@ -41,14 +41,8 @@ async def export(db: Database, account_id: UUID, kind: Kind, subject_id: UUID, s
 
 async def ask_for_order(tx: Tx, order_id: UUID, now: datetime) -> None:
     """An order's packet is behind: a job a moment from now, unless one waits already. One that runs does not count."""
-    waiting = await tx.value(
-        "select 1 from oban_jobs where worker = %(worker)s and args->>'order_id' = %(order)s"
-        " and state in ('available', 'scheduled') limit 1",
-        {"worker": ORDER_JOB, "order": str(order_id)},
-    )
-    if waiting is None:
-        args = {"account_id": str(tx.account_id), "order_id": str(order_id)}
-        await tx.enqueue(Job(ORDER_JOB, GENERAL_QUEUE, args, now + ORDER_WAIT, ORDER_ATTEMPTS_MAX))
+    args = {"account_id": str(tx.account_id), "order_id": str(order_id)}
+    await tx.enqueue_unless(Job(ORDER_JOB, GENERAL_QUEUE, args, now + ORDER_WAIT, ORDER_ATTEMPTS_MAX))
 
 
 async def ask_for_orders_behind(house: House, account_id: UUID) -> int:

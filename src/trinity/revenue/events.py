@@ -10,7 +10,7 @@ from trinity.errors import NotFound
 from trinity.kit.ids import uuid7, uuid7_floor
 from trinity.providers.stripe.webhook import Event
 from trinity.revenue.following import LOST_AFTER, LOST_BATCH_MAX, stripe_event_job
-from trinity.store.database import Tx
+from trinity.store.database import IS_TO_COME, Tx
 
 REFUSALS_PER_HOUR_MAX = 200
 """Refusals that one account records in an hour. Beyond it nothing is written: forgeries must not fill the disk."""
@@ -94,10 +94,10 @@ async def close_event(tx: Tx, event_id: UUID, outcome: str, detail: str, now: da
 async def give_lost_events_a_job(tx: Tx, now: datetime) -> int:
     """Enqueue again every event that waits and that no job works on: jobs are never relied on. Asks Oban's table."""
     rows = await tx.all(
-        """
+        f"""
         select e.id from stripe_events e where e.outcome = 'received' and e.received_at < %(before)s
           and not exists (select from oban_jobs j where j.args->>'event_id' = e.id::text
-                          and j.state in ('available', 'scheduled', 'executing', 'retryable'))
+                          and {IS_TO_COME})
         order by e.id limit %(limit)s
         """,
         {"before": now - LOST_AFTER, "limit": LOST_BATCH_MAX},

@@ -15,7 +15,7 @@ from trinity.providers.stripe.read import Charge, Session
 from trinity.revenue.checkouts import Checkout
 from trinity.revenue.following import LOST_AFTER, LOST_BATCH_MAX, ORDER_PAID_JOB, order_paid_job
 from trinity.revenue.states import fulfilment_state, order_state
-from trinity.store.database import Tx
+from trinity.store.database import IS_TO_COME, Tx
 
 INTAKE_TITLE = "What the customer asked for, order {number}"
 SELECT_ORDER = """
@@ -163,11 +163,11 @@ async def link_run(tx: Tx, order_id: UUID, run_id: UUID) -> None:
 async def give_lost_orders_a_job(tx: Tx, now: datetime) -> int:
     """Ask again for the run of every paid order that has none and that no job will give one. Asks Oban's table."""
     rows = await tx.all(
-        """
+        f"""
         select o.id from orders o join fulfilments f on f.account_id = o.account_id and f.order_id = o.id
         where o.state = 'paid' and f.state = 'awaiting' and f.run_id is null and o.created_at < %(before)s
           and not exists (select from oban_jobs j where j.args->>'order_id' = o.id::text and j.worker = %(worker)s
-                          and j.state in ('available', 'scheduled', 'executing', 'retryable'))
+                          and {IS_TO_COME})
         order by o.id limit %(limit)s
         """,
         {"before": now - LOST_AFTER, "limit": LOST_BATCH_MAX, "worker": ORDER_PAID_JOB},

@@ -5,7 +5,7 @@ and a reader sees exactly what the database is asked (docs/adr/0003). Rows do no
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,12 @@ LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 30_000
 LIVE_CHANNEL = "trinity_live"
 JOB_CHANNEL = "public.oban_insert"
+
+NOT_BEGUN = ("available", "scheduled")
+TO_COME = (*NOT_BEGUN, "executing", "retryable")
+"""States of jobs that wait to begin, and of all that are not over."""
+IS_TO_COME = f"j.state in {TO_COME}"
+"""Of a job `j` in SQL, as the partial indexes on Oban's table say it."""
 
 type Params = Mapping[str, object]
 type Row = DictRow
@@ -100,6 +106,19 @@ class Tx:
             },
         )
         self._queues[job.queue] = None
+
+    async def enqueue_unless(self, job: Job, states: Sequence[str] = NOT_BEGUN) -> None:
+        """Write a job, unless one of the same worker with these arguments (or more) stands in one of these states.
+
+        By default one that runs does not count: it may have looked before there was anything to see.
+        """
+        waiting = await self.value(
+            "select 1 from oban_jobs where worker = %(worker)s and args @> %(args)s"
+            " and state = any(%(states)s::oban_job_state[]) limit 1",
+            {"worker": job.worker, "args": Jsonb(dict(job.args)), "states": list(states)},
+        )
+        if waiting is None:
+            await self.enqueue(job)
 
     def notify(self, *topics: str) -> None:
         """Tell open pages, after the commit, that these topics have new state. Ids only, never content."""

@@ -52,10 +52,4 @@ def _reason(token: str, body: bytes) -> str:
 async def _look_soon(tx: Tx, integration_id: UUID) -> None:
     """One waiting job reads whatever comes until it starts, so that a flood of pushes is one look."""
     args = {"account_id": str(tx.account_id), "integration_id": str(integration_id)}
-    waiting = await tx.value(
-        "select 1 from oban_jobs where worker = %(worker)s and state = 'available'"
-        " and args ->> 'integration_id' = %(integration)s and args ->> 'account_id' = %(account)s limit 1",
-        {"worker": INGEST_JOB, "integration": args["integration_id"], "account": args["account_id"]},
-    )
-    if waiting is None:
-        await tx.enqueue(Job(INGEST_JOB, EXECUTOR_QUEUE, args, None, ATTEMPTS_MAX))
+    await tx.enqueue_unless(Job(INGEST_JOB, EXECUTOR_QUEUE, args, None, ATTEMPTS_MAX), ("available",))
